@@ -1,0 +1,36 @@
+# Each target does its own set-up. Only Python 3.11+, make and git are needed.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+OUT    ?= out
+SUITES ?= suites
+PYTEST_ARGS ?=
+STAMP  := $(VENV)/.installed
+
+.PHONY: install demo test test-fast lint bench requirements clean
+
+install: $(STAMP)
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+# The main job on this machine's CPU: regenerate, run presubmit, merge.
+demo: install
+	$(BIN)/python -m generator
+	$(BIN)/python -m runner --shard presubmit/cpu --out $(OUT)/demo; status=$$?; \
+	  $(BIN)/python -m results merge $(OUT)/demo/presubmit --matrix .github/matrices/presubmit.json --out $(OUT)/demo/report \
+	  && exit $$status
+
+test: install
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-fast: install
+	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+
+# Writes the pinned files; they carry hashes but no index address.
+requirements: $(VENV)/bin/pip-compile
+	cd requirements && for f in base dev; do ../$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --output-file $$f.txt $$f.in; done

@@ -1,0 +1,1 @@
+"""BEFORE THE RUN: suites become matrices, matrices become workflows."""

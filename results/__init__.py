@@ -1,0 +1,1 @@
+"""AFTER THE RUN: a matrix joined with records becomes a report."""

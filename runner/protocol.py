@@ -1,0 +1,77 @@
+"""What the scheduler hands to a case's worker process, and what the worker says back, as JSON lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from schemas.case import Case
+from schemas.record import ErrorInfo, Flags, OutputComparison, StageResult
+from schemas.target import Target
+from schemas.words import Stage
+
+
+class Toolchain(msgspec.Struct, frozen=True, kw_only=True):
+    """Absolute paths of the native tools that a shard uses, found once by the scheduler."""
+
+    iree_compile: str
+    iree_opt: str
+    iree_run_module: str
+    library: str  # libIREECompiler.so: its hash identifies the compiler build
+    origin: str  # "package", "--compiler", "toolchain:"
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """One case, where its source lies on this machine, and how it is to be run."""
+
+    case: Case
+    target: Target
+    toolchain: Toolchain
+    source: str  # local file or folder, made or downloaded before the clock started
+    folder: str  # the case's own working folder; exists and is empty
+    logs: str  # folder for <stage>.log files; exists
+    stages: tuple[Stage, ...]  # the stages to run, in order
+    load_inputs: bool = False  # take inputs from the source's stored data instead of making them
+
+
+class StageStarted(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="stage-started"):
+    """A stage begins; its deadline runs from here."""
+
+    stage: Stage
+
+
+class StageEnded(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="stage-ended"):
+    """A stage ended by itself."""
+
+    result: StageResult
+    error: ErrorInfo | None = None
+
+
+class Finished(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", tag="finished"):
+    """The worker's last word. A worker that exits without it has crashed, whatever its exit code."""
+
+    comparisons: tuple[OutputComparison, ...] = ()
+    metrics: dict[str, float] = {}
+    flags: Flags = Flags()
+    notes: tuple[str, ...] = ()
+
+
+Event = StageStarted | StageEnded | Finished
+
+
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """How a worker process ended, as the scheduler saw it."""
+
+    exit_code: int | None = None  # None when it was ended by a signal
+    signal: int | None = None
+    reason: str = ""  # "", "stage-deadline", "case-deadline", "memory-limit", "kernel-oom", "interrupted"
+    detail: str = ""
+    peak_rss_bytes: int | None = None
+    seconds: float = 0.0
+
+
+def decode_event(line: bytes) -> Event:
+    """One line from a worker; raises ``msgspec.DecodeError`` when the worker wrote something else."""
+    value: Any = msgspec.json.decode(line, type=Event)
+    return value  # type: ignore[no-any-return]

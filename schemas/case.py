@@ -1,0 +1,91 @@
+"""A case: one model on one path for one target of a suite, with every setting resolved."""
+
+from __future__ import annotations
+
+import msgspec
+
+from schemas.target import EnvVar, StageTimeout
+from schemas.words import Depth, Lowering, Outcome, Path, SkipReason, SourceKind, Stage
+
+
+class Tolerance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a comparison accepts: ``|a - e| <= atol + rtol * |e|`` per element, and PCC at least ``pcc``.
+
+    ``None`` means: the default of the element type (docs/comparison.md).
+    """
+
+    atol: float | None = None
+    rtol: float | None = None
+    pcc: float | None = None
+
+
+class Source(msgspec.Struct, frozen=True):
+    """Where the model comes from."""
+
+    kind: SourceKind
+    locator: str
+    sha256: str | None = None
+
+
+class Skip(msgspec.Struct, frozen=True):
+    """Why a case is not run."""
+
+    reason: SkipReason
+    detail: str
+
+
+class Expectation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A declared failure: this stage, this kind of end, this signature; anything else is unexpected."""
+
+    stage: Stage
+    signature: str
+    outcome: Outcome = Outcome.FAIL  # FAIL, TIMEOUT, CRASH or OOM
+    cause: str | None = None  # written by a person; mandatory at OWN_STAGES
+    issue: str | None = None
+    owner: str | None = None
+    review: str | None = None  # ISO date
+    where: str = ""  # file:line of the entry, for "delete this line"
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a worker needs to run one case, except where it runs."""
+
+    id: str  # suite/target/model@path[.lowering][.train]
+    suite: str
+    target: str
+    model: str
+    path: Path
+    depth: Depth
+    source: Source
+    lowering: Lowering = Lowering.TORCH
+    tags: tuple[str, ...] = ()
+    group: str = ""
+    tolerance: Tolerance = Tolerance()
+    timeout: float = 600.0  # seconds, all stages together
+    stage_timeouts: tuple[StageTimeout, ...] = ()
+    memory_limit: int = 8 * 1024**3  # bytes
+    import_flags: tuple[str, ...] = ()
+    compile_flags: tuple[str, ...] = ()  # target's flags first, then overrides; the backend adds its own
+    run_flags: tuple[str, ...] = ()
+    environment: tuple[EnvVar, ...] = ()
+    seed: int = 0
+    skip: Skip | None = None
+    expectation: Expectation | None = None
+
+    @property
+    def key(self) -> str:
+        """The id without suite and target: ``onnx/node/test_abs@onnx``."""
+        return case_key(self.model, self.path, self.lowering)
+
+
+def case_key(model: str, path: Path, lowering: Lowering = Lowering.TORCH, mode: str = "eval") -> str:
+    """``model@path`` with ``.lowering`` and ``.train`` appended where they are not the default."""
+    key = f"{model}@{path}"
+    if lowering is not Lowering.TORCH:
+        key += f".{lowering}"
+    return key if mode == "eval" else f"{key}.{mode}"
+
+
+def case_id(suite: str, target: str, key: str) -> str:
+    """``suite/target/model@path``."""
+    return f"{suite}/{target}/{key}"

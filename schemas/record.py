@@ -1,0 +1,165 @@
+"""A record: one case's whole result. Records of a shard, and of all shards, are written by the same writers."""
+
+from __future__ import annotations
+
+import msgspec
+
+from schemas.case import Expectation, Tolerance
+from schemas.words import Depth, Lowering, Outcome, Path, SkipReason, Stage, StageStatus
+
+RESULTS_SCHEMA = "e2eshard.results/1"
+REPORT_SCHEMA = "e2eshard.report/1"
+
+
+class StageResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How one stage went. ``peak_rss_bytes`` is the largest process of the stage; ``log`` is relative to the shard folder."""
+
+    stage: Stage
+    status: StageStatus
+    seconds: float = 0.0
+    peak_rss_bytes: int | None = None
+    log: str | None = None
+
+
+class OutputComparison(msgspec.Struct, frozen=True, kw_only=True):
+    """One output against its golden. Figures are computed in float64 (complex128); None where undefined."""
+
+    output: str
+    dtype: str
+    shape: tuple[int, ...]
+    passed: bool
+    max_abs: float | None = None
+    max_rel: float | None = None
+    pcc: float | None = None
+    mismatched: int = 0
+    total: int = 0
+    worst_index: tuple[int, ...] | None = None
+    reason: str = ""  # why it did not pass: "shape (2,) expected (2, 1)", "3 of 60 elements differ", …
+
+
+class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a case did not pass: a signature stable across machines and runs, and the lines that matter."""
+
+    signature: str
+    excerpt: str = ""
+
+
+class Flags(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The flags that were really given to the tools."""
+
+    importer: tuple[str, ...] = ()
+    compiler: tuple[str, ...] = ()
+    runtime: tuple[str, ...] = ()
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One case's result. Times are ISO 8601 UTC; durations in seconds."""
+
+    case: str
+    suite: str
+    target: str
+    model: str
+    path: Path
+    depth: Depth
+    outcome: Outcome
+    exit_status: str  # PASS, Numerics, the stage that failed, or not-run
+    lowering: Lowering = Lowering.TORCH
+    reached_depth: Depth | None = None  # observed: the deepest depth whose last stage really passed
+    shard: int | None = None
+    attempt: int = 1
+    group: str = ""
+    tags: tuple[str, ...] = ()
+    expectation: Expectation | None = None
+    skip_reason: SkipReason | None = None
+    skip_detail: str = ""
+    stages: tuple[StageResult, ...] = ()
+    comparisons: tuple[OutputComparison, ...] = ()
+    tolerance: Tolerance | None = None
+    error: ErrorInfo | None = None
+    notes: tuple[str, ...] = ()
+    metrics: dict[str, float] = {}
+    flags: Flags | None = None
+    seed: int = 0
+    started: str = ""
+    seconds: float = 0.0  # wall time of the case
+    reproduce: str = ""
+
+
+class Tool(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One tool or library that took part: what it says of itself and, where it is a file of ours to hash, its SHA-256."""
+
+    name: str
+    version: str
+    build: str = ""
+    sha256: str = ""
+
+
+class Host(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The machine a shard ran on. ``memory`` in bytes."""
+
+    cpu: str = ""
+    features: tuple[str, ...] = ()
+    cores: int = 0
+    memory: int = 0
+    os: str = ""
+
+
+class Provenance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What produced a shard's records."""
+
+    tools: tuple[Tool, ...] = ()
+    host: Host = Host()
+    device: str = ""
+    commit: str = ""
+    command: tuple[str, ...] = ()
+    run_id: str = ""
+    attempt: int = 1
+    started: str = ""
+    finished: str = ""
+
+
+class ShardHeader(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="header"):
+    """First line of ``records.jsonl``: what this journal belongs to."""
+
+    suite: str
+    target: str
+    shard: int | None
+    matrix_digest: str
+    planned: int
+    attempt: int = 1
+    provenance: Provenance = Provenance()
+
+
+class CaseStarted(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="started"):
+    """A case was begun. Without a later record it ended as CRASH, whatever the exit code said."""
+
+    case: str
+    started: str
+
+
+class CaseRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="record"):
+    """A case ended."""
+
+    record: Record
+
+
+class ShardFooter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="footer"):
+    """Last line of a journal whose shard came to its end; its absence says that the shard was cut off."""
+
+    provenance: Provenance = Provenance()
+
+
+JournalLine = ShardHeader | CaseStarted | CaseRecord | ShardFooter
+
+
+class ShardResults(msgspec.Struct, frozen=True, kw_only=True):
+    """``results.json`` of one shard."""
+
+    schema: str = RESULTS_SCHEMA
+    suite: str
+    target: str
+    shard: int | None
+    matrix_digest: str
+    attempt: int = 1
+    provenance: Provenance
+    records: tuple[Record, ...]
