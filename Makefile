@@ -34,3 +34,22 @@ test-fast: install
 requirements: $(VENV)/bin/pip-compile
 	cd requirements && for f in base dev; do ../$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --output-file $$f.txt $$f.in; done
+
+$(VENV)/bin/pip-compile: $(STAMP)
+
+NODE_MODULES := tests/actions/node_modules/.package-lock.json
+
+$(NODE_MODULES): tests/actions/package-lock.json
+	cd tests/actions && npm ci --silent --no-audit --no-fund
+
+lint: install $(NODE_MODULES)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m generator --check
+	node tests/actions/lint.mjs .
+	$(BIN)/zizmor --offline --quiet --persona auditor .github
+
+clean:
+	rm -rf out build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
