@@ -46,6 +46,7 @@ class Matrix(msgspec.Struct, frozen=True, kw_only=True):
     """``.github/matrices/<suite>.json``."""
 
     schema: str = MATRIX_SCHEMA
+    generated: str = ""  # what a reader of the file should know: its source, and the command that remakes it
     suite: str
     depth: str
     source: MatrixSource

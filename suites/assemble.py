@@ -1,0 +1,118 @@
+"""A suites folder turned into manifests with planned cases and expectations attached, every check done on the way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from schemas.errors import Location
+from suites import expectations
+from suites.excuses import Excuse, read_excuses
+from suites.expand import Planned, attach, expand
+from suites.expectations import ExpectationFile, check_names, read_expectations
+from suites.findings import Findings, did_you_mean
+from suites.lint import check_disjoint, check_listed
+from suites.manifest import Manifest, read_manifest
+from suites.nodes import shown
+from suites.targets import TARGETS_NAME, Targets, read_targets
+from suites.timings import read_timings
+
+EXCUSED_NAME = "excused.yaml"
+
+
+class Assembled(msgspec.Struct, frozen=True, kw_only=True):
+    """What was read; meaningful as a whole only when there were no findings."""
+
+    targets: Targets
+    manifests: tuple[Manifest, ...]
+    planned: dict[str, tuple[Planned, ...]]  # by suite
+
+
+def assemble(suites_dir: Path, findings: Findings) -> Assembled:
+    """Read everything below a folder; mistakes are added to `findings`."""
+    if not suites_dir.is_dir():
+        findings.add(Location(shown(suites_dir)), "there is no such folder of suites", "check --suites")
+        return Assembled(targets=Targets({}, (), known=False, file=""), manifests=(), planned={})
+    targets = read_targets(suites_dir, findings)
+    paths = _manifest_paths(suites_dir, findings)
+    read = [(path, read_manifest(path, targets, findings)) for path in paths]
+    manifests = _unique([manifest for _, manifest in read if manifest is not None], findings)
+    planned = {manifest.suite: expand(manifest, targets, findings) for manifest in manifests}
+    complete = all(manifest is not None for _, manifest in read)
+    planned = _attach_all(suites_dir, targets, manifests, planned, findings, complete=complete)
+    read_timings(suites_dir, targets.names if targets.known else None, findings)
+    check_disjoint(manifests, planned, findings, complete=complete)
+    if complete:
+        check_listed(suites_dir, manifests, planned, _excuses(suites_dir, manifests, findings), findings)
+    return Assembled(targets=targets, manifests=tuple(manifests), planned=planned)
+
+
+def _manifest_paths(suites_dir: Path, findings: Findings) -> list[Path]:
+    special = (TARGETS_NAME, EXCUSED_NAME)
+    for path in sorted(suites_dir.glob("*.yml")):
+        findings.add(
+            Location(shown(path)), "would not be read: manifests end in .yaml", f"rename it to {path.stem}.yaml"
+        )
+    paths = [path for path in sorted(suites_dir.glob("*.yaml")) if path.name not in special]
+    if not paths:
+        where = Location(shown(suites_dir))
+        findings.add(where, "holds no manifest", "create one, say presubmit.yaml; docs/suites.md shows how")
+    return paths
+
+
+def _unique(manifests: list[Manifest], findings: Findings) -> list[Manifest]:
+    first: dict[str, Manifest] = {}
+    for manifest in manifests:
+        other = first.setdefault(manifest.suite, manifest)
+        if other is not manifest:
+            message = f"suite {manifest.suite!r} is already declared in {other.shown}"
+            findings.add(manifest.at, message, "give it a name of its own")
+    return list(first.values())
+
+
+def _excuses(suites_dir: Path, manifests: list[Manifest], findings: Findings) -> list[Excuse]:
+    excuses = [Excuse.of(entry) for manifest in manifests for entry in manifest.excused if "name" in entry.value]
+    path = suites_dir / EXCUSED_NAME
+    return [*excuses, *(read_excuses(path, findings) if path.is_file() else [])]
+
+
+def _attach_all(
+    suites_dir: Path,
+    targets: Targets,
+    manifests: list[Manifest],
+    planned: dict[str, tuple[Planned, ...]],
+    findings: Findings,
+    *,
+    complete: bool,
+) -> dict[str, tuple[Planned, ...]]:
+    """The same cases with the expectations of every file attached."""
+    by_name = {manifest.suite: manifest for manifest in manifests}
+    attached = dict(planned)
+    for path in sorted((suites_dir / expectations.FOLDER).glob("*.y*ml")):
+        file = read_expectations(path, findings)
+        if file is None:
+            continue
+        manifest = by_name.get(file.suite)
+        if manifest is None:
+            if complete:
+                findings.add(file.suite_at, f"unknown suite {file.suite!r}", did_you_mean(file.suite, by_name))
+            continue
+        if file.target not in {entry.value for entry in manifest.targets}:
+            if file.target in targets.names or targets.known:
+                names = [entry.value for entry in manifest.targets]
+                message = f"suite {file.suite} does not run on target {file.target!r}"
+                findings.add(file.target_at, message, did_you_mean(file.target, names))
+            continue
+        attached[file.suite] = _attach(file, attached[file.suite], findings)
+    return attached
+
+
+def _attach(file: ExpectationFile, planned: tuple[Planned, ...], findings: Findings) -> tuple[Planned, ...]:
+    here = {one.case.key: one.case.skip is not None for one in planned if one.case.target == file.target}
+    check_names(file, here, findings)
+    wanted = file.by_key()
+    return tuple(
+        attach(one, wanted[one.case.key]) if one.case.target == file.target and one.case.key in wanted else one
+        for one in planned
+    )

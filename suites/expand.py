@@ -1,0 +1,158 @@
+"""A manifest's chosen models turned into cases: one per path and target, every setting resolved."""
+
+from __future__ import annotations
+
+import msgspec
+
+from schemas.case import Case, Expectation, Skip, Tolerance, case_id, case_key
+from schemas.target import EnvVar, StageTimeout, Target
+from schemas.words import Lowering, Path, SkipReason, Stage
+from suites.findings import Findings
+from suites.layers import Layer, Settings, check_timeouts, merge, target_settings
+from suites.manifest import Manifest, ModelEntry
+from suites.select import Chosen, Model, choose
+from suites.targets import DeclaredTarget, Targets
+
+
+class Planned(msgspec.Struct, frozen=True, kw_only=True):
+    """A case with what it was made from, for `explain` and for lint."""
+
+    case: Case
+    chosen: Chosen
+    settings: Settings
+
+
+def layers_of(manifest: Manifest, entries: tuple[ModelEntry, ...]) -> tuple[Layer, ...]:
+    """defaults, then for each entry its group and the entry itself."""
+    layers = [manifest.defaults]
+    for entry in entries:
+        if entry.group:
+            layers.append(manifest.groups[entry.group.value])
+        layers.append(entry.layer)
+    return tuple(layers)
+
+
+def expand(manifest: Manifest, targets: Targets, findings: Findings) -> tuple[Planned, ...]:
+    """Every case of a manifest, sorted by id; the same case from two entries is a finding."""
+    chosen = choose(manifest, findings)
+    planned: dict[str, Planned] = {}
+    for entry in manifest.targets:
+        declared = targets.declared.get(entry.value)
+        if declared is None:
+            continue
+        maker = _Maker(manifest, declared, targets.file, findings)
+        for one in chosen:
+            for made in maker.make(one):
+                other = planned.setdefault(made.case.id, made)
+                if other is not made:
+                    _add_duplicate(made, other, findings)
+    return tuple(planned[key] for key in sorted(planned))
+
+
+def _add_duplicate(made: Planned, other: Planned, findings: Findings) -> None:
+    again, first = made.chosen.entries[-1], other.chosen.entries[-1]
+    place = (again.name or again.onnx or again.tag or again).at
+    message = f"{made.case.model!r} is named twice in this manifest (first on line {first.at.line})"
+    findings.add(place, message, "keep one entry, or let them differ in `lowering`")
+
+
+class _Maker:
+    """Makes the cases of one manifest on one target; equal sets of entries are resolved once."""
+
+    def __init__(self, manifest: Manifest, declared: DeclaredTarget, targets_file: str, findings: Findings) -> None:
+        self.manifest = manifest
+        self.target: Target = declared.target
+        self.base = target_settings(declared)
+        self.targets_file = targets_file
+        self.findings = findings
+        self.resolved: dict[tuple[int, ...], tuple[Settings, Case]] = {}
+
+    def make(self, chosen: Chosen) -> list[Planned]:
+        settings, template = self._resolve(chosen.entries)
+        paths = [Path(str(t.value)) for t in settings.get("paths", ())] or [Path.ONNX]
+        return [Planned(case=_fill(template, chosen.model, path), chosen=chosen, settings=settings) for path in paths]
+
+    def _resolve(self, entries: tuple[ModelEntry, ...]) -> tuple[Settings, Case]:
+        key = tuple(entry.number for entry in entries)
+        found = self.resolved.get(key)
+        if found is None:
+            settings = merge(self.base, layers_of(self.manifest, entries), self.target.name)
+            check_timeouts(settings, self.target, self.targets_file, self.findings)
+            found = self.resolved[key] = settings, self._template(settings, entries)
+        return found
+
+    def _template(self, settings: Settings, entries: tuple[ModelEntry, ...]) -> Case:
+        """A case with everything but the model filled in."""
+        group = next((entry.group.value for entry in reversed(entries) if entry.group), "")
+        fields = {
+            "id": "",
+            "suite": self.manifest.suite,
+            "target": self.target.name,
+            "model": "",
+            "path": Path.ONNX,
+            "depth": self.manifest.depth,
+            "source": {"kind": "onnx-node", "locator": ""},
+            "lowering": _one(settings, "lowering"),
+            "tags": _many(settings, "tags"),
+            "group": group,
+            "tolerance": msgspec.convert(_part(settings, "tolerance"), Tolerance),
+            "timeout": _one(settings, "timeout"),
+            "stage_timeouts": _stage_timeouts(settings),
+            "memory_limit": _one(settings, "memory-limit"),
+            "import_flags": _many(settings, "import-flags"),
+            "compile_flags": _many(settings, "compile-flags"),
+            "run_flags": _many(settings, "run-flags"),
+            "environment": tuple(EnvVar(k, str(v)) for k, v in sorted(_part(settings, "environment").items())),
+            "seed": _one(settings, "seed"),
+            "skip": Skip(SkipReason.MANIFEST, str(_one(settings, "skip"))) if "skip" in settings else None,
+        }
+        return msgspec.convert(fields, Case, from_attributes=True)
+
+
+def _fill(template: Case, model: Model, path: Path) -> Case:
+    key = case_key(model.name, path, Lowering(template.lowering))
+    return Case(
+        id=case_id(template.suite, template.target, key),
+        suite=template.suite,
+        target=template.target,
+        model=model.name,
+        path=path,
+        depth=template.depth,
+        source=model.source,
+        lowering=template.lowering,
+        tags=tuple(dict.fromkeys((*model.tags, *template.tags))) if template.tags else model.tags,
+        group=template.group,
+        tolerance=template.tolerance,
+        timeout=template.timeout,
+        stage_timeouts=template.stage_timeouts,
+        memory_limit=template.memory_limit,
+        import_flags=template.import_flags,
+        compile_flags=template.compile_flags,
+        run_flags=template.run_flags,
+        environment=template.environment,
+        seed=template.seed,
+        skip=model.skip or template.skip,
+    )
+
+
+def attach(planned: Planned, expectation: Expectation) -> Planned:
+    """The same case with what is expected of it."""
+    return msgspec.structs.replace(planned, case=msgspec.structs.replace(planned.case, expectation=expectation))
+
+
+def _one(settings: Settings, key: str) -> object:
+    return settings[key][-1].value
+
+
+def _many(settings: Settings, key: str) -> tuple[str, ...]:
+    return tuple(str(traced.value) for traced in settings.get(key, ()))
+
+
+def _part(settings: Settings, key: str) -> dict[str, object]:
+    head = f"{key}."
+    return {name.removeprefix(head): traced[-1].value for name, traced in settings.items() if name.startswith(head)}
+
+
+def _stage_timeouts(settings: Settings) -> tuple[StageTimeout, ...]:
+    part = _part(settings, "stage-timeouts")
+    return tuple(msgspec.convert({"stage": s, "seconds": part[s]}, StageTimeout) for s in Stage if s in part)

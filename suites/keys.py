@@ -1,0 +1,266 @@
+"""Every key of our YAML files, declared once; turned into checked values by the loader, and into JSON Schemas."""
+
+from __future__ import annotations
+
+import msgspec
+
+from schemas.words import Depth, Lowering, Outcome, Path, Stage
+from suites.fields import Field, Keys, Kind
+
+NAME_PATTERN = r"^[a-z0-9][a-z0-9-]*$"
+NAME_SAYS = "a name of lower-case letters, digits and dashes"
+MODEL_PATTERN = r"^[A-Za-z0-9_.+-]+(/[A-Za-z0-9_.+-]+)*$"
+FLAG_PATTERN = r"^-"
+
+#: What the runner can do with the models there are; the other words of `Depth` and `Path` have no machinery behind
+#: them.
+DEPTHS: tuple[Depth, ...] = (Depth.IMPORT, Depth.LOWER, Depth.COMPILE, Depth.EXECUTE)
+PATHS: tuple[Path, ...] = (Path.ONNX,)
+FAILURES: tuple[Outcome, ...] = (Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH, Outcome.OOM)
+BACKENDS: tuple[str, ...] = ("llvm-cpu", "vmvx")
+
+
+def _text(doc: str, **rest: object) -> Field:
+    return msgspec.convert({"kind": Kind.TEXT, "doc": doc, **rest}, Field)
+
+
+def _flags(doc: str, example: str) -> Field:
+    hint = "every flag begins with a dash"
+    return Field(
+        kind=Kind.TEXTS, doc=doc, example=[example], pattern=FLAG_PATTERN, says="a flag", hint=hint, empty=True
+    )
+
+
+TOLERANCE: Keys = {
+    "atol": Field(kind=Kind.NUMBER, doc="Absolute tolerance: |a - e| <= atol + rtol * |e|.", example=1.0e-2, minimum=0),
+    "rtol": Field(kind=Kind.NUMBER, doc="Relative tolerance: |a - e| <= atol + rtol * |e|.", example=1.0e-3, minimum=0),
+    "pcc": Field(
+        kind=Kind.NUMBER, doc="Least Pearson correlation of each output.", example=0.99, minimum=-1, maximum=1
+    ),
+}
+
+STAGE_TIMEOUTS = Field(
+    kind=Kind.NAMED,
+    doc="Deadlines of single stages; each must be shorter than the case's.",
+    example={"compilation": "5m"},
+    choices=tuple(Stage),
+    item=Field(kind=Kind.DURATION, doc="A duration.", example="5m"),
+)
+
+ENVIRONMENT = Field(
+    kind=Kind.NAMED,
+    doc="Environment variables of the case's processes; values are text.",
+    example={"OMP_NUM_THREADS": "1"},
+    pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+    says="a name of an environment variable",
+    hint="letters, digits and _ only, not beginning with a digit",
+    item=Field(kind=Kind.TEXT, doc="The value.", example="1", empty=True),
+)
+
+MEMORY_LIMIT = Field(kind=Kind.SIZE, doc="Most memory one case may use.", example="8GiB")
+
+#: Settings that may differ per target.
+PER_TARGET: Keys = {
+    "tolerance": Field(
+        kind=Kind.MAPPING,
+        doc="What a comparison accepts; a part not given keeps the element type's default.",
+        example={"atol": 1.0e-2, "pcc": 0.99},
+        keys=TOLERANCE,
+    ),
+    "timeout": Field(kind=Kind.DURATION, doc="Deadline of one case, all stages together.", example="10m"),
+    "stage-timeouts": STAGE_TIMEOUTS,
+    "import-flags": _flags("Added to the importer's flags.", "--opset-version=17"),
+    "compile-flags": _flags("Added to the compiler's flags, after the target's.", "--iree-opt-level=O2"),
+    "run-flags": _flags("Added to the runtime's flags, after the target's.", "--task_topology_group_count=1"),
+    "lowering": _text("Dialect handed to the compiler.", choices=tuple(Lowering), example="torch"),
+    "seed": Field(kind=Kind.INTEGER, doc="Seed of generated inputs.", example=0, minimum=0, maximum=2**32 - 1),
+    "tags": Field(
+        kind=Kind.TEXTS,
+        doc="Words to select by; added to the model's own.",
+        example=["smoke"],
+        pattern=r"^[A-Za-z0-9_.-]+$",
+        says="a tag of letters, digits, dots, dashes and _",
+        empty=True,
+    ),
+    "skip": _text(
+        "Do not run, and say why.", example="needs 40 GiB of memory", hint='give the reason in words: skip: "why"'
+    ),
+    "memory-limit": MEMORY_LIMIT,
+    "environment": ENVIRONMENT,
+}
+
+#: Settings of `defaults`, of a group and of a model.
+SETTINGS: Keys = {
+    **PER_TARGET,
+    "paths": Field(
+        kind=Kind.TEXTS, doc="How the model reaches the compiler; one case each.", choices=PATHS, example=["onnx"]
+    ),
+    "targets": Field(
+        kind=Kind.NAMED,
+        doc="The same settings for single targets; they come after all settings that name no target.",
+        example={"cpu": {"timeout": "5m"}},
+        item=Field(kind=Kind.MAPPING, doc="Settings on this target.", keys=PER_TARGET, example={"timeout": "5m"}),
+    ),
+}
+
+MODEL: Keys = {
+    "name": _text(
+        "A model's name, or a glob over names (* also crosses slashes); beside `onnx:` the name to give.",
+        example="onnx/node/test_abs*",
+    ),
+    "tag": _text("Takes every model that bears this tag.", example="conv"),
+    "onnx": _text("An .onnx file, relative to this manifest, or an http(s) URL.", example="./my_model.onnx"),
+    "sha256": _text(
+        "Checksum of the file behind `onnx:`.",
+        pattern=r"^[0-9a-f]{64}$",
+        says="a SHA-256 checksum",
+        hint="write its 64 lower-case hexadecimal digits",
+        example="0" * 64,
+    ),
+    "exclude": Field(
+        kind=Kind.TEXTS, doc="Names or globs that this entry leaves out.", example=["onnx/node/*_expanded"]
+    ),
+    "group": _text("A group of this manifest whose settings apply.", example="slow"),
+    **SETTINGS,
+}
+
+EXCUSED = Field(
+    kind=Kind.ENTRIES,
+    doc="Models that are in no list on purpose.",
+    example=[{"name": "onnx/simple/test_sign_model", "reason": "covered by onnx/node/test_sign"}],
+    keys={
+        "name": _text("A model's name or a glob.", example="onnx/simple/test_sign_model", required=True),
+        "reason": _text("Why no list has it.", example="covered by onnx/node/test_sign", required=True),
+    },
+)
+
+MANIFEST: Keys = {
+    "suite": _text("The suite's name: the file's name without .yaml.", pattern=NAME_PATTERN, says=NAME_SAYS,
+                   example="presubmit", required=True),
+    "description": _text("One sentence for people.", example="Full models, end to end, every night", required=True),
+    "schedule": _text("When it runs by itself: cron, five fields, UTC.", example="17 2 * * *"),
+    "pull-request": Field(kind=Kind.FLAG, doc="Also run on pull requests; hosted targets only.", example=True),
+    "depth": _text("How far each case goes.", choices=DEPTHS, example="execute", required=True),
+    "targets": Field(
+        kind=Kind.TEXTS, doc="Names from targets.yaml.", example=["cpu"], required=True,
+    ),
+    "disjoint-with": Field(
+        kind=Kind.TEXTS, doc="Suites that may not share a model with this one.", example=["e2e-compile"]
+    ),
+    "defaults": Field(
+        kind=Kind.MAPPING, doc="Settings of every model of the suite.", keys=SETTINGS, example={"timeout": "10m"}
+    ),
+    "groups": Field(
+        kind=Kind.NAMED,
+        doc="Named settings that models refer to.",
+        example={"slow": {"timeout": "20m"}},
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+        says="a group name of letters, digits, dots, dashes and _",
+        item=Field(kind=Kind.MAPPING, doc="Settings of the group.", keys=SETTINGS, example={"timeout": "20m"}),
+    ),
+    "models": Field(
+        kind=Kind.ENTRIES, doc="What is tested.", keys=MODEL, example=[{"name": "onnx/node/*"}], required=True
+    ),
+    "excused": EXCUSED,
+}  # fmt: skip
+
+EXCUSED_FILE: Keys = {"excused": msgspec.structs.replace(EXCUSED, required=True, empty=True)}
+
+CONTAINER: Keys = {
+    "image": _text(
+        "Image with its digest.",
+        pattern=r"^[^\s@]+@sha256:[0-9a-f]{64}$",
+        says="an image pinned by digest",
+        hint="write name@sha256:<64 hexadecimal digits>; a tag alone may change under you",
+        example="ghcr.io/example/image@sha256:" + "0" * 64,
+        required=True,
+    ),
+    "options": _text("Options of `docker create`.", example="--device=/dev/kfd", empty=True),
+    "volumes": Field(kind=Kind.TEXTS, doc="Volumes, source:destination.", example=["/data:/data"], empty=True),
+}
+
+TARGET: Keys = {
+    "description": _text("One sentence for people.", example="x86-64 on a hosted machine"),
+    "backend": _text("The compiler's backend.", choices=BACKENDS, example="llvm-cpu", required=True),
+    "device": _text("IREE's device URI.", example="local-task", required=True),
+    "runs-on": Field(
+        kind=Kind.TEXT_OR_TEXTS, doc="GitHub's runner label, or all labels.", example=["ubuntu-24.04"], required=True
+    ),
+    "chip": _text("Chip to compile for.", example="gfx942"),
+    "sku": _text("Product the machine holds.", example="mi300"),
+    "compile-flags": _flags("Flags of every compilation for this target.", "--iree-llvmcpu-target-cpu=host"),
+    "run-flags": _flags("Flags of every run on this target.", "--device_allocator=caching"),
+    "container": Field(kind=Kind.MAPPING, doc="Container of the jobs.", keys=CONTAINER,
+                       example={"image": "ghcr.io/example/image@sha256:" + "0" * 64}),
+    "exclusive-device": Field(kind=Kind.FLAG, doc="One case at a time has the device.", example=True),
+    "environment": ENVIRONMENT,
+    "secrets": Field(
+        kind=Kind.TEXTS,
+        doc="Names of the repository's secrets the jobs get.",
+        example=["HF_TOKEN"],
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        says="a name of a secret",
+        hint="letters, digits and _ only",
+    ),
+    "secrets-environment": _text("GitHub environment that guards the secrets.", example="hardware"),
+    "toolchain": _text("A compiler build tree used instead of the installed package.", example="../iree-build"),
+    "setup-packages": Field(
+        kind=Kind.TEXTS,
+        doc="Debian packages the setup installs.",
+        example=["mesa-vulkan-drivers"],
+        pattern=r"^[a-z0-9][a-z0-9+.:-]*$",
+        says="a name of a Debian package",
+        hint="lower-case letters, digits, +, - and . only",
+    ),
+    "jobs": Field(kind=Kind.INTEGER, doc="Cases at a time; 0 is one per core.", example=0, minimum=0, maximum=1024),
+    "memory-limit": MEMORY_LIMIT,
+    "stage-timeouts": STAGE_TIMEOUTS,
+    "case-timeout": Field(kind=Kind.DURATION, doc="Deadline of one case.", example="10m"),
+    "shard-timeout": Field(kind=Kind.DURATION, doc="Deadline the runner sets itself for a shard.", example="55m"),
+    "job-timeout": Field(kind=Kind.DURATION, doc="GitHub's timeout of a job.", example="1h"),
+    "setup-time": Field(kind=Kind.DURATION, doc="What boot, checkout and installation of a job cost.", example="90s"),
+    "shard-budget": Field(kind=Kind.DURATION, doc="Job time one shard should take.", example="20m"),
+    "capacity": Field(
+        kind=Kind.INTEGER, doc="Machines that serve this target at once.", example=8, minimum=1, maximum=256
+    ),
+}  # fmt: skip
+
+TARGETS_FILE: Keys = {
+    "targets": Field(
+        kind=Kind.NAMED,
+        doc="Every target by name.",
+        example={"cpu": {"backend": "llvm-cpu", "device": "local-task", "runs-on": "ubuntu-24.04"}},
+        required=True,
+        pattern=NAME_PATTERN,
+        says=NAME_SAYS,
+        item=Field(kind=Kind.MAPPING, doc="One target.", keys=TARGET,
+                   example={"backend": "llvm-cpu", "device": "local-task", "runs-on": "ubuntu-24.04"}),
+    )
+}  # fmt: skip
+
+FAILURE: Keys = {
+    "signature": _text(
+        "The record's error signature, letter by letter.", example="failed to legalize op", required=True
+    ),
+    "stage": _text("The stage that fails.", choices=tuple(Stage), example="compilation", required=True),
+    "outcome": _text("How it ends; FAIL where not given.", choices=FAILURES, example="FAIL"),
+    "cause": _text(
+        "Why, in words; needed where the stage is not the compiler's.", example="ONNX Runtime lacks bfloat16"
+    ),
+    "issue": _text(
+        "URL of the issue.", pattern=r"^https?://\S+$", says="a URL", hint="write the issue's whole address",
+        example="https://example.org/issues/1",
+    ),
+    "owner": _text("Who looks after it.", example="somebody"),
+    "review": Field(kind=Kind.DATE, doc="When to look at it again.", example="2027-01-31"),
+    "cases": Field(kind=Kind.TEXTS, doc="Case keys, model@path.", example=["onnx/node/test_a@onnx"], required=True),
+}  # fmt: skip
+
+EXPECTATIONS_FILE: Keys = {
+    "suite": _text("The suite, as in the file's name.", example="nightly-execute", required=True),
+    "target": _text("The target, as in the file's name.", example="cpu", required=True),
+    "failures": Field(
+        kind=Kind.ENTRIES, doc="Declared failures, one entry a signature.", keys=FAILURE, required=True, empty=True,
+        example=[{"signature": "failed to legalize op", "stage": "compilation", "cases": ["onnx/node/test_a@onnx"]}],
+    ),
+}  # fmt: skip

@@ -1,0 +1,144 @@
+"""`timings/<target>.json` turned into expected seconds of every case, known or not.
+
+The family of a case is its folder and, for ONNX node cases, the operator type under test (the first tag of its
+catalogue entry): `onnx/node:conv`, `onnx/pytorch-converted`. A case without a record of its own is expected to take
+the median of its family on that target, else of its folder, else of the target, else a fixed guess by kind of source.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from schemas.case import Case
+from schemas.codec import decode
+from schemas.errors import Location, ManifestError
+from schemas.words import SourceKind
+from suites import catalog
+from suites.findings import Findings
+from suites.nodes import shown
+
+TIMINGS_SCHEMA = "e2eshard.timings/1"
+FOLDER = "timings"
+SKIPPED_SECONDS = 0.01  # a skipped case is only written down
+_CATALOG_GUESS = 1.0
+_FILE_GUESS = 30.0
+_GUESS: Mapping[SourceKind, float] = {
+    SourceKind.ONNX_NODE: _CATALOG_GUESS,
+    SourceKind.ONNX_DATA: _CATALOG_GUESS,
+    SourceKind.ONNX_FILE: _FILE_GUESS,
+    SourceKind.ONNX_URL: _FILE_GUESS,
+}
+_DIGITS = 2
+
+
+class TimingsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The p75 of successful runs in seconds, by case key (`model@path`), on one target."""
+
+    schema: str = TIMINGS_SCHEMA
+    target: str
+    seconds: dict[str, float]
+
+
+class Timings:
+    """Expected seconds per case and target."""
+
+    def __init__(self, files: Mapping[str, TimingsFile]) -> None:
+        self._recorded = {target: file.seconds for target, file in files.items()}
+        self._medians = {target: _family_medians(file.seconds) for target, file in files.items()}
+
+    def seconds(self, target: str, case: Case) -> float:
+        """Seconds this case is expected to take on a target, set-up of the job not included."""
+        if case.skip is not None:
+            return SKIPPED_SECONDS
+        known = self._recorded.get(target, {}).get(case.key)
+        if known is not None:
+            return known
+        medians = self._medians.get(target, {})
+        for family in (family_of(case.key, case.tags), folder_of(case.key), ""):
+            if family in medians:
+                return medians[family]
+        return _GUESS.get(case.source.kind, _FILE_GUESS)
+
+    def recorded(self, target: str) -> Mapping[str, float]:
+        """What was recorded on a target, by case key."""
+        return self._recorded.get(target, {})
+
+
+def folder_of(key: str) -> str:
+    """`onnx/node` of `onnx/node/test_abs@onnx`."""
+    return key.rpartition("@")[0].rpartition("/")[0]
+
+
+def family_of(key: str, tags: tuple[str, ...]) -> str:
+    """`onnx/node:abs`: the folder, and for node cases the operator type under test."""
+    folder = folder_of(key)
+    return f"{folder}:{tags[0]}" if f"{folder}/" == catalog.NODE_FOLDER and tags else folder
+
+
+def _family_medians(seconds: Mapping[str, float]) -> dict[str, float]:
+    groups: dict[str, list[float]] = defaultdict(list)
+    entries = catalog.by_name()
+    for key, value in seconds.items():
+        entry = entries.get(key.rpartition("@")[0])
+        for family in {family_of(key, entry.tags if entry else ()), folder_of(key), ""}:
+            groups[family].append(value)
+    return {family: statistics.median(values) for family, values in groups.items()}
+
+
+def file_of(folder: Path, target: str) -> Path:
+    """Where the durations of a target stand."""
+    return folder / FOLDER / f"{target}.json"
+
+
+def load(suites_dir: Path) -> Timings:
+    """All recorded durations; raises `ManifestError` with every unreadable file."""
+    findings = Findings()
+    timings = read_timings(suites_dir, None, findings)
+    if findings:
+        raise ManifestError(findings.all())
+    return timings
+
+
+def read_timings(suites_dir: Path, targets: tuple[str, ...] | None, findings: Findings) -> Timings:
+    """All recorded durations; with `targets`, files of other targets are findings."""
+    files: dict[str, TimingsFile] = {}
+    for path in sorted((suites_dir / FOLDER).glob("*.json")):
+        where = Location(shown(path))
+        remedy = "delete it and run `results timings DIR --write`"
+        if targets is not None and path.stem not in targets:
+            findings.add(where, f"durations of an unknown target {path.stem!r}", "rename or delete the file")
+            continue
+        try:
+            file = decode(path.read_bytes(), TimingsFile)
+        except (OSError, msgspec.DecodeError) as error:
+            findings.add(where, f"is no file of durations: {error}", remedy)
+            continue
+        bad = [key for key, value in file.seconds.items() if not (math.isfinite(value) and value >= 0)]
+        if file.schema != TIMINGS_SCHEMA or file.target != path.stem or bad:
+            wrong = f"schema {file.schema}, target {file.target}" + (
+                f", impossible durations of {bad[:3]}" if bad else ""
+            )
+            findings.add(where, f"is no file of durations of {path.stem}: {wrong}", remedy)
+            continue
+        files[path.stem] = file
+    return Timings(files)
+
+
+def dump(target: str, seconds: Mapping[str, float]) -> bytes:
+    """The file's bytes: sorted by key, one line a case, two significant digits so that small changes leave it alone."""
+    rounded = TimingsFile(target=target, seconds={key: _rounded(seconds[key]) for key in sorted(seconds)})
+    return msgspec.json.format(msgspec.json.encode(rounded), indent=1) + b"\n"
+
+
+@functools.lru_cache(maxsize=4096)
+def _rounded(value: float) -> float:
+    if value <= 0:
+        return 0.0
+    return round(value, _DIGITS - 1 - math.floor(math.log10(value)))

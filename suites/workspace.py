@@ -1,0 +1,90 @@
+"""A suites folder turned into targets and suites with all their cases - or into every finding at once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+
+import msgspec
+
+from schemas.case import Case
+from schemas.errors import ManifestError, UsageError
+from schemas.target import Target
+from schemas.words import Depth
+from suites.assemble import Assembled, assemble
+from suites.findings import Findings, did_you_mean
+
+
+class Suite(msgspec.Struct, frozen=True, kw_only=True):
+    """One manifest with its cases, sorted by id; `file` is its path from the working directory."""
+
+    name: str
+    description: str
+    schedule: str | None
+    depth: Depth
+    targets: tuple[str, ...]
+    pull_request: bool
+    file: str
+    sha256: str
+    cases: tuple[Case, ...]
+
+    def cases_for(self, target: str) -> tuple[Case, ...]:
+        """The cases on one target, sorted by id."""
+        return tuple(case for case in self.cases if case.target == target)
+
+
+class Workspace(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a suites folder declares."""
+
+    root: Path
+    targets: tuple[Target, ...]
+    suites: tuple[Suite, ...]
+
+    def suite(self, name: str) -> Suite:
+        """A suite by name; raises `UsageError` that offers close names."""
+        for suite in self.suites:
+            if suite.name == name:
+                return suite
+        names = [suite.name for suite in self.suites]
+        raise UsageError(f"there is no suite {name!r} in {self.root}", did_you_mean(name, names))
+
+    def target(self, name: str) -> Target:
+        """A target by name; raises `UsageError` that offers close names."""
+        for target in self.targets:
+            if target.name == name:
+                return target
+        names = [target.name for target in self.targets]
+        raise UsageError(f"there is no target {name!r} in {self.root}/targets.yaml", did_you_mean(name, names))
+
+
+def load(suites_dir: Path) -> Workspace:
+    """Read and check a whole folder; raises `ManifestError` with all findings, sorted by place."""
+    findings = Findings()
+    assembled = assemble(suites_dir, findings)
+    if findings:
+        raise ManifestError(findings.all())
+    return Workspace(root=suites_dir, targets=_targets(assembled), suites=_suites(assembled))
+
+
+def _targets(assembled: Assembled) -> tuple[Target, ...]:
+    return tuple(declared.target for _, declared in sorted(assembled.targets.declared.items()))
+
+
+def _suites(assembled: Assembled) -> tuple[Suite, ...]:
+    cases: dict[str, list[Case]] = defaultdict(list)
+    for suite, planned in assembled.planned.items():
+        cases[suite] = [one.case for one in planned]
+    return tuple(
+        Suite(
+            name=manifest.suite,
+            description=manifest.description,
+            schedule=manifest.schedule,
+            depth=manifest.depth,
+            targets=tuple(entry.value for entry in manifest.targets),
+            pull_request=manifest.pull_request,
+            file=manifest.file,
+            sha256=manifest.sha256,
+            cases=tuple(cases[manifest.suite]),
+        )
+        for manifest in sorted(assembled.manifests, key=lambda manifest: manifest.suite)
+    )
