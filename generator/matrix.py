@@ -1,0 +1,77 @@
+"""Turns a loaded suite into its matrix: the shards of every target, with what GitHub needs to start them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from generator import sharding
+from generator.timeouts import timeouts
+from schemas.errors import Finding, Location
+from schemas.matrix import Matrix, MatrixSource, ShardPlan, TargetPlan, cases_digest
+from schemas.target import Target
+from suites.timings import Timings
+from suites.workspace import Suite, Workspace
+
+
+def build(
+    workspace: Workspace, suite: Suite, timings: Timings, previous: Matrix | None = None, *, rebalance: bool = False
+) -> Matrix:
+    """The matrix of one suite; ``previous`` is the committed one, whose assignments stay put where they are good.
+
+    Targets without a case are left out: GitHub refuses an empty matrix.
+    """
+    plans = (
+        target_plan(suite, workspace.target(name), timings, previous.target(name) if previous else None, rebalance)
+        for name in suite.targets
+    )
+    return Matrix(
+        suite=suite.name,
+        depth=str(suite.depth),
+        source=MatrixSource(file=suite.file, sha256=suite.sha256),
+        targets=tuple(plan for plan in plans if plan.shards),
+    )
+
+
+def target_plan(
+    suite: Suite, target: Target, timings: Timings, previous: TargetPlan | None, rebalance: bool
+) -> TargetPlan:
+    """All shards of one target of a suite."""
+    cases = suite.cases_for(target.name)
+    rules = sharding.rules_of(target)
+    costs = {case.key: sharding.milliseconds(timings.seconds(target.name, case)) for case in cases}
+    before = tuple(shard.cases for shard in previous.shards) if previous else ()
+    shards = sharding.plan(costs, rules, before, rebalance=rebalance)
+    return TargetPlan(
+        target=target.name,
+        digest=cases_digest(cases),
+        runs_on=target.runs_on,
+        timeout_minutes=timeouts(target).job,
+        container=target.container,
+        exclusive_device=target.exclusive_device,
+        hosted=target.hosted,
+        shards=tuple(
+            ShardPlan(shard=number, minutes=minutes(sharding.wall(costs, keys, rules)), cases=keys)
+            for number, keys in enumerate(shards)
+        ),
+    )
+
+
+def minutes(milliseconds: int) -> float:
+    """Minutes with one decimal: finer figures would make every refresh of durations a larger diff."""
+    return round(milliseconds / 60_000, 1)
+
+
+def check(matrix: Matrix, targets: dict[str, Target]) -> Iterator[Finding]:
+    """Findings about shards that their target's own deadline would cut off."""
+    for plan in matrix.targets:
+        target = targets[plan.target]
+        worst = max(plan.shards, key=lambda shard: shard.minutes)
+        limit = (target.setup_seconds + target.shard_timeout) / 60
+        if worst.minutes > limit:
+            yield Finding(
+                Location(matrix.source.file),
+                f"shard {matrix.suite}/{plan.target}/{worst.shard} is planned at {worst.minutes:g} minutes, but the "
+                f"target's set-up and shard-timeout are {limit:g} minutes",
+                f"in targets.yaml, give {plan.target} a longer shard-timeout and job-timeout or a smaller shard-budget "
+                f"(now {target.shard_minutes:g}m), or run `python -m generator --rebalance`",
+            )
