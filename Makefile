@@ -1,5 +1,7 @@
 # Each target does its own set-up. Only Python 3.11+, make and git are needed.
-PYTHON ?= python3
+ifndef PYTHON
+PYTHON := $(shell command -v python3)
+endif
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 OUT    ?= out
@@ -32,14 +34,18 @@ test-fast: install
 
 # Writes the pinned files; they carry hashes but no index address.
 requirements: $(VENV)/bin/pip-compile
-	cd requirements && for f in base dev; do ../$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes \
+	cd requirements && for f in base dev node; do ../$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --output-file $$f.txt $$f.in; done
 
 $(VENV)/bin/pip-compile: $(STAMP)
 
+# Linters and tests find the machine's Node, or else the one that this installs beside Python.
+export PATH := $(abspath $(BIN)):$(PATH)
 NODE_MODULES := tests/actions/node_modules/.package-lock.json
 
-$(NODE_MODULES): tests/actions/package-lock.json
+$(NODE_MODULES): tests/actions/package-lock.json requirements/node.txt | $(STAMP)
+	node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a == 20 && b >= 11) ? 0 : 1)' \
+	  || $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/node.txt
 	cd tests/actions && npm ci --silent --no-audit --no-fund
 
 lint: install $(NODE_MODULES)

@@ -2,6 +2,7 @@
 
 import sys
 
-from generator.cli import main
+from e2eshard.start import start
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(start("generator"))

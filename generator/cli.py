@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import textwrap
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -34,10 +35,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def generate(arguments: argparse.Namespace) -> int:
     """Load, check, shard, render, compare; then write, or with ``--check`` complain."""
     from generator import plan, write  # noqa: PLC0415  # --help stays quick
-    from suites import timings, workspace  # noqa: PLC0415
+    from suites import catalog, timings, workspace  # noqa: PLC0415
 
     root, suites = _folders(arguments)
     loaded = workspace.load(suites)
+    catalog.require_version()
     naming = plan.naming(root, suites)
     planned = plan.plan(loaded, timings.load(suites), root, naming, rebalance=arguments.rebalance)
     changes = write.compare(root, planned)
@@ -207,6 +209,7 @@ def _folders(arguments: argparse.Namespace) -> tuple[Path, Path]:
 
 
 def _described(command: argparse.ArgumentParser, description: str, example: str) -> argparse.ArgumentParser:
-    command.description = description
+    command.formatter_class = argparse.RawDescriptionHelpFormatter  # an example that is wrapped cannot be copied
+    command.description = textwrap.fill(description, width=100)
     command.epilog = f"example: {example}"
     return command

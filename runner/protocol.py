@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.case import Case
+from schemas.case import Case, Source
 from schemas.record import ErrorInfo, Flags, OutputComparison, StageResult
 from schemas.target import Target
 from schemas.words import Stage
@@ -33,6 +33,14 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     logs: str  # folder for <stage>.log files; exists
     stages: tuple[Stage, ...]  # the stages to run, in order
     load_inputs: bool = False  # take inputs from the source's stored data instead of making them
+
+
+class Prepared(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A line of ``python -m runner.prepare``: where a source lies on this machine, or why it does not (one of both)."""
+
+    source: Source
+    path: str = ""
+    error: str = ""
 
 
 class StageStarted(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="stage-started"):
@@ -65,13 +73,19 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
 
     exit_code: int | None = None  # None when it was ended by a signal
     signal: int | None = None
-    reason: str = ""  # "", "stage-deadline", "case-deadline", "memory-limit", "kernel-oom", "interrupted"
+    reason: str = ""  # "", "stage-deadline", "case-deadline", "memory-limit", "kernel-oom", "bad-events", "zygote-lost"
     detail: str = ""
     peak_rss_bytes: int | None = None
     seconds: float = 0.0
+    stage_seconds: float = 0.0  # since the last StageStarted; 0 when no stage was running
 
 
 def decode_event(line: bytes) -> Event:
     """One line from a worker; raises ``msgspec.DecodeError`` when the worker wrote something else."""
     value: Any = msgspec.json.decode(line, type=Event)
     return value  # type: ignore[no-any-return]
+
+
+def stage_log(case: Case, stage: Stage) -> str:
+    """Where a stage's log lies, relative to the shard's folder."""
+    return f"logs/{case.key}/{stage}.log"

@@ -50,9 +50,9 @@ def assemble(suites_dir: Path, findings: Findings) -> Assembled:
 
 def _manifest_paths(suites_dir: Path, findings: Findings) -> list[Path]:
     special = (TARGETS_NAME, EXCUSED_NAME)
-    for path in sorted(suites_dir.glob("*.yml")):
+    for path in sorted([*suites_dir.glob("*.yml"), *(suites_dir / expectations.FOLDER).glob("*.yml")]):
         findings.add(
-            Location(shown(path)), "would not be read: manifests end in .yaml", f"rename it to {path.stem}.yaml"
+            Location(shown(path)), "would not be read: these files end in .yaml", f"rename it to {path.stem}.yaml"
         )
     paths = [path for path in sorted(suites_dir.glob("*.yaml")) if path.name not in special]
     if not paths:
@@ -89,7 +89,7 @@ def _attach_all(
     """The same cases with the expectations of every file attached."""
     by_name = {manifest.suite: manifest for manifest in manifests}
     attached = dict(planned)
-    for path in sorted((suites_dir / expectations.FOLDER).glob("*.y*ml")):
+    for path in sorted((suites_dir / expectations.FOLDER).glob("*.yaml")):
         file = read_expectations(path, findings)
         if file is None:
             continue

@@ -24,10 +24,6 @@ class Findings:
         """Record one mistake: what is wrong, where, and how to mend it."""
         self._items[Finding(location, message, remedy)] = None
 
-    def extend(self, findings: Iterable[Finding]) -> None:
-        """Take over findings made elsewhere."""
-        self._items.update(dict.fromkeys(findings))
-
     def all(self) -> tuple[Finding, ...]:
         """Every finding, sorted by place."""
         return tuple(sorted(self._items))

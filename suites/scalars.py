@@ -80,10 +80,11 @@ def _text(raw: str, tag: str, _quoted: bool, field: Field) -> str:
 
 def _refuse_misread(raw: str, tag: str, field: Field) -> None:
     """Say what YAML makes of an unquoted word that was meant as text."""
-    quote = field.hint or f'put it in quotes: "{raw}"'
+    quote = f'put it in quotes: "{raw}"'
     if tag == "bool":
         truth = raw.lower() in ("yes", "on", "true", "y")
-        raise Problem(f"text is meant, but YAML reads {raw} as {str(truth).lower()}", quote)
+        remedy = quote if field.pattern else field.hint or quote
+        raise Problem(f"text is meant, but YAML reads {raw} as {str(truth).lower()}", remedy)
     if tag in ("int", "float"):
         raise Problem(f"text is meant, but YAML reads {raw} as the number {_misread_number(raw, tag)}", quote)
     if tag == "timestamp":

@@ -171,11 +171,11 @@ def _source(locator: str, entry: ModelEntry, manifest: Manifest, findings: Findi
             findings.add(at, f"onnx: {locator!r} is no http(s) address", "give an http(s) URL or a path of a file")
             return None
         return Source(SourceKind.ONNX_URL, locator, sha256)
-    path = manifest.path.parent / os.path.expanduser(locator)  # noqa: PTH111 - only the text is wanted
+    path = manifest.path.parent / locator
     if not path.is_file():
         beside = sorted(p.name for p in path.parent.glob("*.onnx")) if path.parent.is_dir() else []
         remedy = did_you_mean(path.name, beside, f"relative paths start at {shown(manifest.path.parent)}")
         findings.add(at, f"onnx: there is no file {locator!r}", remedy)
         return None
-    clean = Path(os.path.normpath(os.path.expanduser(locator))).as_posix()  # noqa: PTH111
+    clean = Path(os.path.normpath(locator)).as_posix()
     return Source(SourceKind.ONNX_FILE, clean, sha256)

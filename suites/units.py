@@ -31,7 +31,8 @@ def show_duration(seconds: float) -> str:
     for unit in ("h", "m"):
         if seconds >= _SECONDS[unit] and seconds % _SECONDS[unit] == 0:
             return f"{seconds / _SECONDS[unit]:.0f}{unit}"
-    return f"{seconds:g}s"
+    text = f"{seconds:.6f}".rstrip("0").rstrip(".")
+    return f"{text}s"
 
 
 def show_size(size: int) -> str:

@@ -13,7 +13,7 @@ import msgspec
 
 from schemas.case import Skip
 from schemas.codec import decode
-from schemas.errors import Finding, Location
+from schemas.errors import Finding, Location, ManifestError
 from schemas.words import SkipReason
 
 CATALOG_SCHEMA = "e2eshard.catalog/1"
@@ -73,6 +73,12 @@ def place_of(name: str) -> Location:
     if name not in by_name():
         raise KeyError(name)
     return Location(_SHOWN, list(by_name()).index(name) + 2, 1)
+
+
+def require_version() -> None:
+    """Raises ManifestError when the catalogue does not belong to the installed onnx package."""
+    if findings := check_version():
+        raise ManifestError(findings)
 
 
 def check_version() -> tuple[Finding, ...]:

@@ -20,7 +20,7 @@ targets:
     shard-timeout: 100m
     job-timeout: 2h
     container:
-      image: ghcr.io/example/driver@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+      image: registry.example/driver@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
       options: --device=/dev/kfd --device=/dev/dri
       volumes: ["/data:/data"]
   wide:

@@ -1,0 +1,186 @@
+"""The command line of what comes after a run: arguments in, one call, an exit code out."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from schemas.errors import E2EShardError, Exit
+
+if TYPE_CHECKING:
+    from results.patch import Patch
+
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; returns its exit code (``schemas.errors.Exit``)."""
+    arguments = parser().parse_args(argv)
+    command: Command = arguments.call
+    try:
+        return command(arguments)
+    except E2EShardError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read our output has seen enough
+        return Exit.OK
+    except Exception:  # noqa: BLE001  (exit code 70 tells a bug of ours from a bad run)
+        traceback.print_exc()
+        return Exit.BUG
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    top = argparse.ArgumentParser(prog="python -m results", description=__doc__)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    for add in (_merge, _compare, _expectations, _timings):
+        add(commands)
+    return top
+
+
+def _command(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str, example: str, call: Command
+) -> argparse.ArgumentParser:
+    made = commands.add_parser(
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
+        epilog=f"example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.set_defaults(call=call)
+    return made
+
+
+def _merge(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    made = _command(
+        commands,
+        "merge",
+        "join a matrix with its shards' results into one report",
+        "python -m results merge out/presubmit --matrix .github/matrices/presubmit.json --out out/report",
+        _run_merge,
+    )
+    made.add_argument(
+        "inputs", metavar="DIR-OR-ZIP", nargs="+", type=Path, help="folders with shards below, or artifacts"
+    )
+    made.add_argument(
+        "--matrix", metavar="FILE", nargs="+", action="extend", default=[], type=Path, help="what was planned"
+    )
+    made.add_argument("--selection", metavar="FILE", type=Path, help="what was chosen of it (the report says PARTIAL)")
+    made.add_argument("--out", metavar="DIR", required=True, type=Path, help="where the report is written")
+
+
+def _run_merge(arguments: argparse.Namespace) -> int:
+    from results.merge import merge  # noqa: PLC0415  (--help stays quick)
+    from results.step_summary import append_summary  # noqa: PLC0415
+    from results.writers.registry import WRITERS  # noqa: PLC0415
+
+    head = merge(arguments.inputs, arguments.matrix, arguments.selection, arguments.out)
+    append_summary(os.environ, arguments.out / "summary.md")
+    counts = " ".join(f"{outcome}={count}" for outcome, count in head.totals.items() if count)
+    told = "RED" if head.red else "as expected"
+    marks = "".join([", PARTIAL" if head.partial else "", "" if head.planned else ", unplanned"])
+    print(f"{sum(head.totals.values())} cases {told}{marks}: {counts or 'no records'}")
+    for problem in head.problems:
+        print(
+            f"{'problem' if problem.red else 'note'}: {problem.kind}: {problem.file}: {problem.text}", file=sys.stderr
+        )
+    print("report: " + " ".join(str(arguments.out / name) for name in WRITERS))
+    return Exit.UNEXPECTED if head.red else Exit.OK
+
+
+def _compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    made = _command(
+        commands,
+        "compare",
+        "say what changed between two runs; exit 1 on a regression",
+        "python -m results compare out/yesterday out/report",
+        _run_compare,
+    )
+    made.add_argument("old", metavar="OLD", type=Path, help="a results.json, or a folder of a report or of shards")
+    made.add_argument("new", metavar="NEW", type=Path, help="likewise")
+    made.add_argument("--format", choices=("md", "json"), default="md", help="what is printed (default: md)")
+
+
+def _run_compare(arguments: argparse.Namespace) -> int:
+    from results.compare import compare  # noqa: PLC0415
+    from results.compare_text import markdown  # noqa: PLC0415
+    from results.load import load  # noqa: PLC0415
+    from schemas.codec import encode_pretty  # noqa: PLC0415
+
+    found = compare(load(arguments.old), load(arguments.new))
+    text = encode_pretty(found).decode() if arguments.format == "json" else markdown(found)
+    print(text, end="")
+    return Exit.UNEXPECTED if found.red else Exit.OK
+
+
+def _expectations(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    made = _command(
+        commands,
+        "expectations",
+        "refresh the expected failures from a run; prints the patch, exit 1 if a failure cannot be declared",
+        "python -m results expectations out/report --write",
+        _run_expectations,
+    )
+    made.add_argument("run", metavar="DIR", type=Path, help="a results.json, or a folder of a report or of shards")
+    made.add_argument("--suites", metavar="DIR", type=Path, default=Path("suites"), help="where expectations/ is")
+    made.add_argument("--write", action="store_true", help="change the files instead of printing the patch")
+    made.add_argument(
+        "--cause",
+        metavar="TEXT",
+        default="",
+        help="why new failures at setup, construct_inputs or native_inference are expected; else they are refused",
+    )
+
+
+def _run_expectations(arguments: argparse.Namespace) -> int:
+    from results.expectations.command import propose  # noqa: PLC0415
+
+    found = propose(arguments.run, arguments.suites, arguments.cause.strip())
+    _hand_over(found.patches, write=arguments.write)
+    if found.partial:
+        print("note: a PARTIAL run; cases that did not run keep their entries", file=sys.stderr)
+    for one in found.refused:
+        print(f"not declared: {one.case}: {one.why}\n    mend: {one.remedy}", file=sys.stderr)
+    return Exit.UNEXPECTED if found.refused else Exit.OK
+
+
+def _timings(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    made = _command(
+        commands,
+        "timings",
+        "refresh the recorded durations from runs; prints the patch",
+        "python -m results timings out/monday out/tuesday out/wednesday --write",
+        _run_timings,
+    )
+    made.add_argument(
+        "runs", metavar="DIR", nargs="+", type=Path, help="results.json files, folders of reports or shards"
+    )
+    made.add_argument("--suites", metavar="DIR", type=Path, default=Path("suites"), help="where timings/ is")
+    made.add_argument("--write", action="store_true", help="change the files instead of printing the patch")
+
+
+def _run_timings(arguments: argparse.Namespace) -> int:
+    from results.timings import refresh  # noqa: PLC0415
+
+    found = refresh(arguments.runs, arguments.suites)
+    print(f"{found.measured} durations measured", file=sys.stderr)
+    _hand_over(found.patches, write=arguments.write)
+    return Exit.OK
+
+
+def _hand_over(patches: Sequence[Patch], *, write: bool) -> None:
+    for patch in patches:
+        if write:
+            patch.apply()
+            print(f"wrote {patch.file}")
+        else:
+            print(patch.diff(), end="")
+    if not patches:
+        print("nothing to change", file=sys.stderr)

@@ -1,0 +1,97 @@
+"""All records become what a person wants to read first: an example of each failure, XPASS, INFRA, the slowest."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+
+import msgspec
+
+from results.view import kind_of
+from schemas.record import Record
+from schemas.words import Outcome
+
+_EXAMPLES = 500
+_CASES = 20
+_SLOWEST = 15
+
+
+class Example(msgspec.Struct, frozen=True, kw_only=True):
+    """One signature's first unexpected case, and the names of some more."""
+
+    cases: tuple[str, ...]
+    notes: tuple[str, ...]
+    excerpt: str
+    reproduce: str
+
+
+class Slow(msgspec.Struct, frozen=True, order=True):
+    """A slow case."""
+
+    seconds: float
+    case: str
+    outcome: str
+    stage: str
+
+
+class Digest(msgspec.Struct, frozen=True, kw_only=True):
+    """The parts of a run that its summary shows one by one."""
+
+    examples: dict[tuple[str, Outcome, str], Example]  # by stage, kind of end, signature
+    xpass: tuple[tuple[str, str], ...]  # case, file:line of the expectation
+    infra: tuple[tuple[str, str], ...]  # case, what happened
+    slowest: tuple[Slow, ...]
+
+
+def digest(records: Iterable[Record]) -> Digest:
+    """One walk; keeps a bounded number of examples."""
+    examples: dict[tuple[str, Outcome, str], tuple[Record, list[str]]] = {}
+    xpass: list[tuple[str, str]] = []
+    infra: list[tuple[str, str]] = []
+    slowest: list[Slow] = []
+    for record in records:
+        kind = kind_of(record.outcome, record.expectation)
+        signature = record.error.signature if record.error is not None else ""
+        if record.outcome is Outcome.XPASS:
+            xpass.append((record.case, record.expectation.where if record.expectation is not None else ""))
+        elif record.outcome is Outcome.INFRA:
+            infra.append((record.case, signature or "; ".join(record.notes)))
+        elif kind and record.outcome is not Outcome.XFAIL:
+            _keep(examples, (record.exit_status, kind, signature), record)
+        if record.seconds > 0:
+            _push(slowest, record)
+    return Digest(
+        examples={key: _example(*kept) for key, kept in examples.items()},
+        xpass=tuple(xpass),
+        infra=tuple(infra),
+        slowest=tuple(sorted(slowest, key=lambda slow: (-slow.seconds, slow.case))),
+    )
+
+
+def _keep(
+    examples: dict[tuple[str, Outcome, str], tuple[Record, list[str]]], key: tuple[str, Outcome, str], record: Record
+) -> None:
+    if key in examples:
+        if len(examples[key][1]) < _CASES:
+            examples[key][1].append(record.case)
+    elif len(examples) < _EXAMPLES:
+        examples[key] = (record, [record.case])
+
+
+def _example(record: Record, cases: list[str]) -> Example:
+    return Example(
+        cases=tuple(cases),
+        notes=record.notes,
+        excerpt=record.error.excerpt if record.error is not None else "",
+        reproduce=record.reproduce,
+    )
+
+
+def _push(slowest: list[Slow], record: Record) -> None:
+    if len(slowest) == _SLOWEST and record.seconds <= slowest[0].seconds:
+        return
+    longest = max(record.stages, key=lambda stage: stage.seconds, default=None)
+    stage = f"{longest.stage} {longest.seconds:.2f} s" if longest is not None else ""
+    heapq.heappush(slowest, Slow(record.seconds, record.case, record.outcome, stage))
+    if len(slowest) > _SLOWEST:
+        heapq.heappop(slowest)

@@ -1,0 +1,1 @@
+"""A run becomes the smallest change to the files of expected failures."""

@@ -1,0 +1,120 @@
+"""A results.json, or a folder of a report or of shards, becomes one small row a case."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from results.journal import RESULTS
+from results.merge import merged
+from results.view import kind_of
+from schemas.case import Expectation
+from schemas.errors import UsageError
+from schemas.record import REPORT_SCHEMA, RESULTS_SCHEMA, ErrorInfo, Record
+from schemas.words import EXIT_NUMERICS, Outcome, Stage
+
+_STAGES: dict[str, Stage] = {stage.value: stage for stage in Stage} | {EXIT_NUMERICS: Stage.COMPARISON}
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What compare, expectations and timings need of a record."""
+
+    case: str
+    suite: str
+    target: str
+    outcome: Outcome
+    exit_status: str
+    kind: Outcome | None  # FAIL, CRASH, TIMEOUT, OOM, INFRA; None where nothing failed
+    signature: str
+    seconds: float
+
+    @property
+    def key(self) -> str:
+        """The case id without suite and target."""
+        return self.case.removeprefix(f"{self.suite}/{self.target}/")
+
+    @property
+    def stage(self) -> Stage | None:
+        """The stage that failed; None where nothing failed or nobody knows."""
+        return _STAGES.get(self.exit_status)
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """All rows of a run by case id."""
+
+    name: str
+    partial: bool
+    rows: dict[str, Row]
+
+
+class _Slim(msgspec.Struct, frozen=True):
+    """The fields of a record that a row is made of; the decoder skips all others."""
+
+    case: str
+    suite: str
+    target: str
+    outcome: Outcome
+    exit_status: str
+    expectation: Expectation | None = None
+    error: ErrorInfo | None = None
+    seconds: float = 0.0
+
+
+class _SlimReport(msgspec.Struct, frozen=True):
+    schema: str
+    records: tuple[_Slim, ...]
+    partial: bool = False
+
+
+def load(path: Path) -> Run:
+    """Reads ``path``: a results.json (of a shard or merged), a folder with one, or a folder with shards below.
+
+    Raises ``UsageError`` when there is nothing to read, or it cannot be read, or holds a case twice.
+    """
+    file = path / RESULTS if path.is_dir() else path
+    if file.is_file():
+        return _from_file(path, file)
+    if not path.is_dir():
+        raise UsageError(f"{path}: there is no such results.json or folder", "give what `results merge --out` wrote")
+    with merged([path], None) as view:
+        red = [problem for problem in view.head.problems if problem.red]
+        if red:
+            told = "; ".join(f"{problem.file}: {problem.text}" for problem in red[:5])
+            raise UsageError(
+                f"{path} cannot be read as one run: {told}", "merge it with its --matrix, then use the report"
+            )
+        return Run(name=str(path), partial=False, rows=_rows(path, view.records))
+
+
+def _from_file(path: Path, file: Path) -> Run:
+    try:
+        with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            report = msgspec.json.decode(data, type=_SlimReport)
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"{file} is no results.json: {error}", "run `python -m results merge` again") from None
+    if report.schema not in (RESULTS_SCHEMA, REPORT_SCHEMA):
+        raise UsageError(f"{file} has schema {report.schema!r}; known are {RESULTS_SCHEMA} and {REPORT_SCHEMA}")
+    return Run(name=str(path), partial=report.partial, rows=_rows(file, report.records))
+
+
+def _rows(path: Path, records: Iterable[Record | _Slim]) -> dict[str, Row]:
+    rows: dict[str, Row] = {}
+    for record in records:
+        if record.case in rows:
+            raise UsageError(
+                f"{path} holds {record.case} twice", "merge the run again; the merge says where it came from"
+            )
+        rows[record.case] = Row(
+            case=record.case,
+            suite=record.suite,
+            target=record.target,
+            outcome=record.outcome,
+            exit_status=record.exit_status,
+            kind=kind_of(record.outcome, record.expectation),
+            signature=record.error.signature if record.error is not None else "",
+            seconds=record.seconds,
+        )
+    return rows

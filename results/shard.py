@@ -1,0 +1,77 @@
+"""One shard's results become its four report files, by the writers of the merged report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from results.tally import tally
+from results.view import View
+from results.write import write_all
+from schemas.case import case_id
+from schemas.matrix import Matrix
+from schemas.record import ShardResults
+from schemas.report import ReportHead, ShardEntry
+
+
+def write_shard(folder: Path, results: ShardResults, matrix: Matrix | None) -> None:
+    """Writes the four files into ``folder``. ``matrix`` is None for a run that no matrix asked for ("unplanned").
+
+    The report says PARTIAL when the matrix plans more cases for this shard than ``results`` has records.
+    Raises ``OSError`` when the folder cannot be written.
+    """
+    write_all(shard_view(results, matrix), folder)
+
+
+def shard_view(results: ShardResults, matrix: Matrix | None) -> View:
+    """The shard's records as a report; sorted by case id."""
+    records = tuple(sorted(results.records, key=lambda record: record.case))
+    counts = tally(records)
+    owed = _planned(results, matrix)
+    absent = owed - {record.case for record in records}
+    have = len(owed) - len(absent)
+    head = ReportHead(
+        schema=results.schema,
+        suite=results.suite,
+        target=results.target,
+        shard=results.shard,
+        matrix_digest=results.matrix_digest,
+        attempt=results.attempt,
+        provenance=results.provenance,
+        suites=(results.suite,),
+        targets=(results.target,),
+        planned=matrix is not None,
+        partial=bool(absent),
+        partial_detail=f"{have} of the {len(owed)} cases of this shard have a result" if absent else "",
+        red=counts.red or not records,
+        totals=counts.totals,
+        groups=counts.groups,
+        skips=counts.skips,
+        signatures=counts.signatures,
+        missing=counts.missing,
+        shards=(_entry(results, len(owed) or len(records)),),
+    )
+    return View(head, records)
+
+
+def _planned(results: ShardResults, matrix: Matrix | None) -> frozenset[str]:
+    plan = matrix.target(results.target) if matrix is not None and matrix.suite == results.suite else None
+    if plan is None or results.shard is None:
+        return frozenset()
+    keys = [key for shard in plan.shards if shard.shard == results.shard for key in shard.cases]
+    return frozenset(case_id(results.suite, results.target, key) for key in keys)
+
+
+def _entry(results: ShardResults, planned: int) -> ShardEntry:
+    return ShardEntry(
+        suite=results.suite,
+        target=results.target,
+        shard=results.shard,
+        attempt=results.attempt,
+        file=".",
+        matrix_digest=results.matrix_digest,
+        planned=planned,
+        recorded=len(results.records),
+        taken=len(results.records),
+        complete=True,
+        provenance=results.provenance,
+    )

@@ -1,0 +1,98 @@
+"""The records of a merged run, read from the shards' own files one at a time: memory does not grow with their size."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Self, overload
+
+import msgspec
+
+from results.join import Decision
+from results.plan import split_key
+from schemas.record import CaseRecord, ErrorInfo, Record
+from schemas.report import EXIT_UNKNOWN
+from schemas.words import EXIT_NOT_RUN, Depth, Outcome
+
+_RECORD: msgspec.json.Decoder[CaseRecord] = msgspec.json.Decoder(CaseRecord)
+#: Files kept open at a time; below the usual limit of 1,024 a process.
+_MAX_OPEN = 200
+
+
+class SpooledRecords(Sequence[Record]):
+    """``records[i]`` is the record of ``decisions[i]``: read from its file, or made where nothing came back."""
+
+    def __init__(self, decisions: Sequence[Decision]) -> None:
+        self._decisions = decisions
+        self._open: OrderedDict[str, int] = OrderedDict()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        while self._open:
+            os.close(self._open.popitem()[1])
+
+    def __len__(self) -> int:
+        return len(self._decisions)
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Record, ...]: ...
+    def __getitem__(self, index: int | slice) -> Record | tuple[Record, ...]:
+        if isinstance(index, slice):
+            return tuple(self._read(decision) for decision in self._decisions[index])
+        return self._read(self._decisions[index])
+
+    def __iter__(self) -> Iterator[Record]:
+        for decision in self._decisions:
+            yield self._read(decision)
+
+    def _read(self, decision: Decision) -> Record:
+        entry = decision.entry
+        if entry is None:
+            return absent_record(decision)
+        data = os.pread(self._file(entry.path), entry.length, entry.offset)
+        record = _RECORD.decode(data).record
+        if record.attempt != entry.attempt:
+            record = msgspec.structs.replace(record, attempt=entry.attempt)
+        return record
+
+    def _file(self, path: str) -> int:
+        number = self._open.pop(path, None)
+        if number is None:
+            if len(self._open) >= _MAX_OPEN:
+                os.close(self._open.popitem(last=False)[1])
+            number = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._open[path] = number
+        return number
+
+
+def absent_record(decision: Decision) -> Record:
+    """MISSING for a case of which nothing came back, CRASH for one that was begun and never ended."""
+    suite, target, key = decision.case.split("/", 2)
+    parts = split_key(key)
+    shard = decision.shard
+    crashed = bool(decision.started)
+    return Record(
+        case=decision.case,
+        suite=suite,
+        target=target,
+        model=parts.model,
+        path=parts.path,
+        lowering=parts.lowering,
+        depth=shard.depth if shard is not None else Depth.EXECUTE,
+        outcome=Outcome.CRASH if crashed else Outcome.MISSING,
+        exit_status=EXIT_UNKNOWN if crashed else EXIT_NOT_RUN,
+        shard=shard.shard if shard is not None else None,
+        attempt=decision.attempt,
+        error=ErrorInfo(signature="started, no result") if crashed else None,
+        notes=(decision.why,),
+        started=decision.started if decision.started != "unknown" else "",
+        reproduce=f"python -m runner {decision.case}" if shard is None else f"python -m runner --shard {shard.id}",
+    )

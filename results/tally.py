@@ -1,0 +1,104 @@
+"""Counts a run's records in one walk: totals, suite x target x outcome, stages, skip reasons, signatures."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+import msgspec
+
+from results.view import kind_of
+from schemas.record import Record
+from schemas.report import GroupTotals, MissingCase, SignatureTotal, SkipTotal
+from schemas.words import EXIT_PASS, Outcome, SkipReason
+
+
+class Tally(msgspec.Struct, frozen=True, kw_only=True):
+    """All counts of a report."""
+
+    totals: dict[Outcome, int]
+    groups: tuple[GroupTotals, ...]
+    skips: tuple[SkipTotal, ...]
+    signatures: tuple[SignatureTotal, ...]
+    missing: tuple[MissingCase, ...]
+    red: bool
+
+
+class _Group:
+    def __init__(self) -> None:
+        self.outcomes: Counter[Outcome] = Counter()
+        self.stages: Counter[str] = Counter()
+        self.seconds = 0.0
+
+
+class _Signature:
+    def __init__(self) -> None:
+        self.expected = 0
+        self.cases: list[str] = []
+        self.models: set[str] = set()
+
+
+def tally(records: Iterable[Record]) -> Tally:
+    """Counts; every outcome is listed, also those that did not occur."""
+    groups: dict[tuple[str, str], _Group] = defaultdict(_Group)
+    skips: Counter[SkipReason] = Counter()
+    signatures: dict[tuple[str, Outcome, str], _Signature] = defaultdict(_Signature)
+    missing: list[MissingCase] = []
+    for record in records:
+        group = groups[record.suite, record.target]
+        group.outcomes[record.outcome] += 1
+        group.seconds += record.seconds
+        if record.outcome is Outcome.SKIP:
+            skips[record.skip_reason or SkipReason.MANIFEST] += 1
+        elif record.exit_status != EXIT_PASS:
+            group.stages[record.exit_status] += 1
+        if record.outcome is Outcome.MISSING:
+            missing.append(MissingCase(sys.intern(record.case), "; ".join(record.notes)))
+        kind = kind_of(record.outcome, record.expectation)
+        if kind:
+            text = record.error.signature if record.error is not None else ""
+            signature = signatures[record.exit_status, kind, text]
+            signature.expected += record.outcome is Outcome.XFAIL
+            signature.cases.append(sys.intern(record.case))
+            signature.models.add(sys.intern(record.model))
+    totals: Counter[Outcome] = Counter()
+    for group in groups.values():
+        totals.update(group.outcomes)
+    return Tally(
+        totals={outcome: totals[outcome] for outcome in Outcome},
+        groups=tuple(_group(suite, target, group) for (suite, target), group in sorted(groups.items())),
+        skips=tuple(SkipTotal(reason=r, count=n) for r, n in sorted(skips.items(), key=lambda p: (-p[1], p[0]))),
+        signatures=_signatures(signatures),
+        missing=tuple(missing),
+        red=any(outcome.is_red for outcome, count in totals.items() if count),
+    )
+
+
+def _group(suite: str, target: str, group: _Group) -> GroupTotals:
+    return GroupTotals(
+        suite=suite,
+        target=target,
+        total=group.outcomes.total(),
+        seconds=round(group.seconds, 3),
+        outcomes={outcome: group.outcomes[outcome] for outcome in Outcome},
+        stages=dict(sorted(group.stages.items())),
+    )
+
+
+def _signatures(found: dict[tuple[str, Outcome, str], _Signature]) -> tuple[SignatureTotal, ...]:
+    """Unexpected ones first, then by number of cases, then by text."""
+    totals = [
+        SignatureTotal(
+            signature=text,
+            stage=stage,
+            kind=kind,
+            expected=item.expected,
+            unexpected=len(item.cases) - item.expected,
+            models=len(item.models),
+            cases=tuple(sorted(item.cases)),
+        )
+        for (stage, kind, text), item in found.items()
+    ]
+    totals.sort(key=lambda s: (-s.unexpected, -len(s.cases), s.stage, s.kind, s.signature))
+    return tuple(totals)

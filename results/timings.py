@@ -1,0 +1,75 @@
+"""Runs become recorded durations: the p75 of every case's good runs, merged into ``timings/<target>.json``."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from results.load import Run, load
+from results.patch import NAME, Patch, read_text
+from schemas.errors import UsageError
+from schemas.words import Outcome
+from suites import timings
+
+#: Runs that ended as they will end again: an expected failure costs its shard time like a pass.
+_GOOD = frozenset({Outcome.PASS, Outcome.XPASS, Outcome.XFAIL})
+#: A recorded value stays while the new one is this near: durations wobble, diffs should not.
+_NEAR = 0.2
+_PERCENTILE = 0.75
+_SMALLEST = 0.01
+
+
+class Refresh(msgspec.Struct, frozen=True, kw_only=True):
+    """All files' changes, and how many cases were measured."""
+
+    patches: tuple[Patch, ...]
+    measured: int
+
+
+def refresh(runs: Sequence[Path], suites: Path) -> Refresh:
+    """Reads the runs and the recorded durations; writes nothing. Raises ``UsageError`` and ``ManifestError``."""
+    if not suites.is_dir():
+        raise UsageError(f"{suites}: there is no such folder", "--suites names the folder with targets.yaml")
+    recorded = timings.load(suites)
+    patches: list[Patch] = []
+    measured = 0
+    for target, seconds in sorted(measure(load(run) for run in runs).items()):
+        if not NAME.fullmatch(target):
+            raise UsageError(f"a run names a target {target!r}, which no targets.yaml allows")
+        measured += len(seconds)
+        file = timings.file_of(suites, target)
+        old = read_text(file)
+        new = timings.dump(target, settle(recorded.recorded(target), seconds)).decode()
+        if new != old:
+            patches.append(Patch(file=file, old=old, new=new))
+    return Refresh(patches=tuple(patches), measured=measured)
+
+
+def measure(runs: Iterable[Run]) -> dict[str, dict[str, float]]:
+    """Seconds by target and case key: the p75 over all good runs, by nearest rank."""
+    samples: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for run in runs:
+        for row in run.rows.values():
+            if row.outcome in _GOOD and row.seconds > 0:
+                samples[row.target][row.key].append(row.seconds)
+    return {target: {key: p75(values) for key, values in cases.items()} for target, cases in samples.items()}
+
+
+def p75(values: Sequence[float]) -> float:
+    """The smallest sample that at least three quarters of all samples do not exceed."""
+    return sorted(values)[math.ceil(_PERCENTILE * len(values)) - 1]
+
+
+def settle(recorded: Mapping[str, float], measured: Mapping[str, float]) -> dict[str, float]:
+    """What to record: cases that did not run keep their value, and so do those that moved by 20 % at most."""
+    result = dict(recorded)
+    for key, value in measured.items():
+        new = max(value, _SMALLEST)
+        old = recorded.get(key)
+        if old is None or abs(new - old) > _NEAR * old:
+            result[key] = new
+    return result

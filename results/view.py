@@ -1,0 +1,37 @@
+"""A report as writers see it: the head in memory, the records as a sequence that may lie on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from schemas.case import Expectation
+from schemas.record import Record
+from schemas.report import ReportHead
+from schemas.words import Outcome
+
+
+class View(msgspec.Struct, frozen=True):
+    """``records`` may be walked as often as a writer likes; each walk may read them from disk anew."""
+
+    head: ReportHead
+    records: Sequence[Record]
+
+
+def title(head: ReportHead) -> str:
+    """``nightly-execute/cpu/3`` for a shard, the suites' names for a merged report."""
+    if head.suite and head.target and head.shard is not None:
+        return f"{head.suite}/{head.target}/{head.shard}"
+    return ", ".join(head.suites) or "no suite"
+
+
+#: Outcomes of a case that went wrong by itself (not MISSING, which nobody saw; not XPASS, which went right).
+FAILED = frozenset({Outcome.FAIL, Outcome.CRASH, Outcome.TIMEOUT, Outcome.OOM, Outcome.INFRA})
+
+
+def kind_of(outcome: Outcome, expectation: Expectation | None) -> Outcome | None:
+    """FAIL, CRASH, TIMEOUT, OOM or INFRA: how the case really ended, expected or not; None where it did not fail."""
+    if outcome is Outcome.XFAIL:
+        return expectation.outcome if expectation is not None else Outcome.FAIL
+    return outcome if outcome in FAILED else None

@@ -1,0 +1,1 @@
+"""A report as files: each module writes one format and knows no other."""

@@ -1,0 +1,70 @@
+"""The first sheet: the verdict, then suite x target x outcome, x stage, and the reasons for skips."""
+
+from __future__ import annotations
+
+from openpyxl import Workbook
+
+from results.view import View, title
+from results.writers.sheets.sheet import Sheet, Tinted
+from schemas.report import ReportHead
+from schemas.words import Outcome, Stage
+
+_RED, _GREEN, _YELLOW = "FFC7CE", "C6EFCE", "FFE699"
+_WIDTHS = (24, 18, 9, *(13 for _ in range(14)))
+_BAND = 8  # columns of a coloured band
+
+
+def write_summary(book: Workbook, view: View) -> None:
+    """Counts are values, not formulas: they are the same in every program that opens the file."""
+    head = view.head
+    sheet = Sheet(book, "Summary", _WIDTHS)
+    sheet.title(title(head))
+    _verdict(sheet, head)
+    _outcomes(sheet, head)
+    _stages(sheet, head)
+    if head.skips:
+        sheet.section("Skipped, by reason")
+        sheet.header(["reason", "cases"])
+        for skip in head.skips:
+            sheet.row([skip.reason.value, skip.count])
+    sheet.close()
+
+
+def _verdict(sheet: Sheet, head: ReportHead) -> None:
+    total = sum(head.totals.values())
+    red = sum(count for outcome, count in head.totals.items() if outcome.is_red)
+    problems = sum(problem.red for problem in head.problems)
+    if head.red:
+        sheet.banner(f"RED: {red} of {total} cases unexpected, {problems} problems", _RED, _BAND)
+    else:
+        sheet.banner(f"All {total} cases as expected", _GREEN, _BAND)
+    if head.partial:
+        sheet.banner(f"PARTIAL: {head.partial_detail}", _YELLOW, _BAND)
+    if not head.planned:
+        sheet.banner("UNPLANNED: no matrix was given; cases that never ran cannot be seen as missing", _YELLOW, _BAND)
+    if head.provenance.started:
+        sheet.row([f"from {head.provenance.started} to {head.provenance.finished}, attempt {head.attempt}"])
+
+
+def _outcomes(sheet: Sheet, head: ReportHead) -> None:
+    sheet.section("Outcomes")
+    sheet.header(["suite", "target", "cases", *Outcome, "case minutes"])
+    for group in head.groups:
+        counts = [Tinted(group.outcomes.get(outcome, 0), outcome) for outcome in Outcome]
+        sheet.row([group.suite, group.target, group.total, *counts, round(group.seconds / 60, 1)])
+    totals = [Tinted(head.totals.get(outcome, 0), outcome) for outcome in Outcome]
+    minutes = round(sum(group.seconds for group in head.groups) / 60, 1)
+    sheet.row(["all", "", sum(head.totals.values()), *totals, minutes])
+
+
+def _stages(sheet: Sheet, head: ReportHead) -> None:
+    """Stages in the order of running; then what is no stage (Numerics, unknown, not-run)."""
+    seen = {stage for group in head.groups for stage in group.stages}
+    if not seen:
+        return
+    order: list[str] = [stage.value for stage in Stage if stage.value in seen]
+    order += sorted(seen.difference(order))
+    sheet.section("Where the cases stopped that did not pass, expected failures included")
+    sheet.header(["suite", "target", "", *(name.replace("_", " ") for name in order)])
+    for group in head.groups:
+        sheet.row([group.suite, group.target, None, *(group.stages.get(name) or None for name in order)])

@@ -1,0 +1,84 @@
+"""A module becomes a compiled one by the native iree-compile, and its inputs become outputs by iree-run-module."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+
+from runner.backends import compile_flags
+from runner.backends.values import output_flag, read_npy, read_text, write_input
+from runner.tensors import Array
+from runner.tools import invoke
+from runner.work import Imported, Work
+
+_STATISTICS = (
+    ("dispatch_count", "execution", "dispatch-count"),
+    ("executable_count", "executable", "executable-count"),
+    ("constant_bytes", "global", "constant-size"),
+    ("transient_bytes", "execution", "transient-memory-size"),
+)
+
+
+def compile_module(work: Work, module: pathlib.Path) -> pathlib.Path:
+    """Compile ``module`` for the case's target; metrics from the compiler's own statistics, which cost nothing."""
+    case, target = work.job.case, work.job.target
+    compiled = work.folder / "module.vmfb"
+    statistics = work.folder / "statistics.json"
+    work.compiler_flags = compile_flags(target, case.compile_flags)
+    invoke(
+        work,
+        [
+            work.job.toolchain.iree_compile,
+            str(module),
+            "-o",
+            str(compiled),
+            *work.compiler_flags,
+            f"--iree-scheduling-dump-statistics-file={statistics}",
+            "--iree-scheduling-dump-statistics-format=json",
+        ],
+    )
+    work.metrics["vmfb_bytes"] = float(compiled.stat().st_size)
+    if statistics.is_file():
+        work.metrics |= _metrics(json.loads(statistics.read_bytes()))
+    return compiled
+
+
+def _metrics(statistics: dict[str, dict[str, dict[str, float]]]) -> dict[str, float]:
+    aggregate = statistics.get("stream-aggregate", {})
+    return {
+        name: float(aggregate[group][key])
+        for name, group, key in _STATISTICS
+        if group in aggregate and key in aggregate[group]
+    }
+
+
+def run_module(work: Work, imported: Imported, compiled: pathlib.Path, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
+    """Call the entry point on ``inputs``; its results in order, with the types that the module really gave."""
+    job, entry = work.job, imported.entry
+    parameters = ["--parameters={}={}".format(*imported.parameters)] if imported.parameters else []
+    work.runtime_flags = (f"--device={job.target.device}", *parameters, *job.case.run_flags)
+    stems = [work.folder / f"output_{index}" for index in range(len(entry.results))]
+    outputs = [output_flag(element, stem) for element, stem in zip(entry.results, stems, strict=True)]
+    texts = work.folder / "outputs.txt"
+    invoke(
+        work,
+        [
+            job.toolchain.iree_run_module,
+            f"--module={compiled}",
+            f"--function={entry.name}",
+            *work.runtime_flags,
+            *(f"--input={write_input(each, work.folder / f'input_{n}')}" for n, each in enumerate(inputs)),
+            *(f"--output={each}" for each in outputs),
+            *(("--output_max_element_count=2147483647",) if "-" in outputs else ()),
+        ],
+        stdout=texts,
+    )
+    printed = read_text(texts.read_text()) if "-" in outputs else []
+    if len(printed) != outputs.count("-"):
+        msg = f"iree-run-module printed {len(printed)} values where {outputs.count('-')} were asked for"
+        raise ValueError(msg)
+    values = iter(printed)
+    return tuple(
+        next(values) if flag == "-" else read_npy(pathlib.Path(flag[1:]), element)
+        for flag, element in zip(outputs, entry.results, strict=True)
+    )

@@ -1,0 +1,102 @@
+"""A start request becomes one case's run in this freshly forked process, which then exits: it never returns."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from typing import NoReturn
+
+import msgspec
+
+from runner.memory import limit_this_process
+from runner.process import die_with_parent
+from runner.protocol import Event, Finished, Job, StageEnded, StageStarted
+from runner.wire import Start
+from schemas.record import ErrorInfo, StageResult
+from schemas.words import Stage, StageStatus
+
+Worker = Callable[[Job, Callable[[Event], None]], None]
+
+_EXIT_BUG = 70
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class _Emitter:
+    """Writes events into the pipe, and remembers which stage is running and whether the last word was said."""
+
+    def __init__(self, pipe: int) -> None:
+        self._pipe = pipe
+        self.stage = Stage.SETUP
+        self.finished = False
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, StageStarted):
+            self.stage = event.stage
+        self.finished = self.finished or isinstance(event, Finished)
+        rest = memoryview(msgspec.json.encode(event) + b"\n")
+        while rest:
+            rest = rest[os.write(self._pipe, rest) :]
+
+    def end_running_stage(self, status: StageStatus, signature: str, error: BaseException) -> None:
+        """The running stage could not end by itself; say so in its place, unless the case had ended already."""
+        if self.finished:
+            return
+        result = StageResult(stage=self.stage, status=status)
+        self(StageEnded(result=result, error=ErrorInfo(signature=signature, excerpt=str(error))))
+        self(Finished())
+
+
+def run_case(worker: Worker, start: Start, pipe: int) -> NoReturn:
+    """Become the leader of a session of its own, run the case, and exit without any clean-up of the zygote's."""
+    code = _EXIT_BUG
+    try:
+        code = _run(worker, start, pipe)
+    except BaseException:  # noqa: BLE001 - this process is the case: whatever escapes goes to its log, and it ends
+        traceback.print_exc()
+    finally:
+        _flush()
+        os._exit(code)
+
+
+def _run(worker: Worker, start: Start, pipe: int) -> int:
+    os.setsid()
+    die_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _redirect(start.log)
+    job = msgspec.json.decode(start.job, type=Job)
+    limit_this_process(job.case.memory_limit)
+    os.environ.update({each.name: each.value for each in (*job.target.environment, *job.case.environment)})
+    emit = _Emitter(pipe)
+    try:
+        worker(job, emit)
+    except MemoryError as error:
+        emit.end_running_stage(StageStatus.OOM, "out of memory: an allocation failed in the case's process", error)
+    except OSError as error:
+        if error.errno not in _DISK_FULL:
+            raise
+        emit.end_running_stage(StageStatus.INFRA, "no space left on device", error)
+    return 0
+
+
+def _redirect(log: str) -> None:
+    """Stdin from nowhere; both outputs to the case's log, or nowhere when the log cannot be written (a full disk)."""
+    null = os.open(os.devnull, os.O_RDWR)
+    try:
+        out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    except OSError:
+        out = null
+    os.dup2(null, 0)
+    os.dup2(out, 1)
+    os.dup2(out, 2)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):  # a full disk, or a stream that the worker closed
+            continue

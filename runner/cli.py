@@ -1,0 +1,107 @@
+"""``python -m runner``: options become batches, batches become records, records become an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from runner.options import Options, parse
+from schemas.errors import E2EShardError, Exit
+
+if TYPE_CHECKING:
+    from runner.select import Batch
+    from runner.shard import Outcome
+
+_INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit code; see ``--help``."""
+    try:
+        return _main(parse(argv))
+    except E2EShardError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except Exception:  # noqa: BLE001 - the one place that turns a bug of ours into its exit code
+        traceback.print_exc()
+        print("error: this is a bug of the runner; the journal has every result so far", file=sys.stderr)
+        return Exit.BUG
+
+
+def _main(options: Options) -> int:
+    logging.basicConfig(level=options.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    from runner.select import select  # noqa: PLC0415 - keeps --help quick
+    from suites import workspace  # noqa: PLC0415
+
+    batches = select(workspace.load(options.suites), options)
+    if options.collect_only:
+        return _collect(batches)
+    outcomes = _run(batches, options)
+    return _exit_code(outcomes, batches)
+
+
+def _collect(batches: Sequence[Batch]) -> int:
+    for batch in batches:
+        for case in batch.cases:
+            print(case.id if case.skip is None else f"{case.id}  (skip: {case.skip.detail or case.skip.reason})")
+    return Exit.OK
+
+
+def _run(batches: Sequence[Batch], options: Options) -> list[Outcome]:
+    """Run batch after batch, each to its reports; a stop ends the row."""
+    from runner import closing, toolchain  # noqa: PLC0415
+    from runner.schedule import Stop  # noqa: PLC0415
+    from runner.shard import ShardRun  # noqa: PLC0415
+    from suites import timings  # noqa: PLC0415
+
+    recorded = timings.load(options.suites)
+    on_ci = os.environ.get("GITHUB_ACTIONS") == "true" or bool(os.environ.get("CI"))
+    outcomes: list[Outcome] = []
+    with _stop_on_signals() as stopped:
+        for batch in batches:
+            tools = toolchain.find(options.compiler, batch.target)
+            shard = ShardRun(batch, options, tools, on_ci=on_ci)
+            outcome = shard.run(lambda case: recorded.seconds(case.target, case), stopped)
+            closing.show(outcome, options, os.environ)
+            outcomes.append(outcome)
+            if outcome.stop is Stop.INTERRUPTED:
+                break
+    return outcomes
+
+
+def _exit_code(outcomes: Sequence[Outcome], batches: Sequence[Batch]) -> int:
+    from runner.schedule import Stop  # noqa: PLC0415
+
+    if any(outcome.stop is Stop.INTERRUPTED for outcome in outcomes):
+        return _INTERRUPTED
+    red = any(record.outcome.is_red for outcome in outcomes for record in outcome.records)
+    short = len(outcomes) < len(batches) or any(outcome.missing or outcome.trouble for outcome in outcomes)
+    return Exit.UNEXPECTED if red or short else Exit.OK
+
+
+@contextlib.contextmanager
+def _stop_on_signals() -> Iterator[Callable[[], bool]]:
+    """The first SIGINT or SIGTERM asks for an orderly end; the second has its usual effect, and leaves no process."""
+    received: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(number: int, _frame: object) -> None:
+        received.append(number)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield lambda: bool(received)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,119 @@
+"""All expected and all actual outputs become one comparison each, and one verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from runner.compare import figures
+from runner.compare.elements import Differences, differences
+from runner.compare.tolerances import bound
+from runner.signature import NOTHING_COMPARED
+from runner.tensors import ELEMENT_TYPES, Array
+from schemas.case import Tolerance
+from schemas.record import OutputComparison
+
+
+class Expected(Protocol):
+    """A golden output."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the model."""
+
+    @property
+    def value(self) -> Array:
+        """What it must be."""
+
+
+class Verdict(NamedTuple):
+    """The comparisons, and why they are no pass: a signature without measured numbers, None for a pass."""
+
+    comparisons: tuple[OutputComparison, ...]
+    signature: str | None
+
+
+class _Judged(NamedTuple):
+    comparison: OutputComparison
+    failure: str | None
+
+
+def compare(golden: Sequence[Expected], outputs: Sequence[Array], tolerance: Tolerance) -> Verdict:
+    """Compare outputs with golden ones, by position.
+
+    Count, then type, then shape must be the same: nothing is broadcast and nothing is cast, except that integers of one
+    width are read with the sign of the expected type, since IREE's function boundary has signless integers only. Every
+    NaN and infinity must stand where it is expected. No element compared over all outputs is no pass.
+    """
+    paired = [_one(each, actual, tolerance) for each, actual in zip(golden, outputs, strict=False)]
+    unpaired = [_missing(each) for each in golden[len(outputs) :]]
+    unpaired += [_unexpected(n, each) for n, each in enumerate(outputs[len(golden) :], len(golden))]
+    failures = [each.failure for each in unpaired + paired if each.failure]
+    comparisons = tuple(each.comparison for each in paired + unpaired)
+    if failures:
+        return Verdict(comparisons, failures[0])
+    compared = sum(each.total for each in comparisons)
+    return Verdict(comparisons, None if compared else NOTHING_COMPARED)
+
+
+def _missing(expected: Expected) -> _Judged:
+    value = expected.value
+    reason = "missing: the module returned fewer outputs"
+    return _Judged(_failed(expected.name, value, reason), "output count differs")
+
+
+def _unexpected(position: int, actual: Array) -> _Judged:
+    reason = "unexpected: the model has no such output"
+    return _Judged(_failed(f"output {position}", actual, reason), "output count differs")
+
+
+def _failed(name: str, value: Array, reason: str) -> OutputComparison:
+    return OutputComparison(output=name, dtype=value.dtype.name, shape=value.shape, passed=False, reason=reason)
+
+
+def _one(golden: Expected, actual: Array, tolerance: Tolerance) -> _Judged:
+    expected = golden.value
+    actual = with_sign_of(expected, actual)
+    if actual.dtype != expected.dtype:
+        reason = f"dtype {actual.dtype.name}, expected {expected.dtype.name}"
+        return _Judged(_failed(golden.name, actual, reason), reason)
+    if actual.shape != expected.shape:
+        reason = f"shape {actual.shape}, expected {expected.shape}"
+        return _Judged(_failed(golden.name, actual, reason), "shape differs")
+    found = differences(actual, expected, bound(expected.dtype.name, tolerance))
+    correlation = figures.pcc(actual, expected)
+    reason, failure = _verdict(found, correlation, tolerance.pcc)
+    comparison = OutputComparison(
+        output=golden.name,
+        dtype=expected.dtype.name,
+        shape=expected.shape,
+        passed=failure is None,
+        max_abs=figures.max_abs(found),
+        max_rel=figures.max_rel(found),
+        pcc=correlation,
+        mismatched=int(found.mismatch.sum()),
+        total=int(found.mismatch.size),
+        worst_index=figures.worst_index(found),
+        reason=reason,
+    )
+    return _Judged(comparison, failure)
+
+
+def _verdict(found: Differences, correlation: float | None, wanted: float | None) -> tuple[str, str | None]:
+    """The reason in words with numbers, and the failure without."""
+    mismatched, total = int(found.mismatch.sum()), found.mismatch.size
+    if found.pattern.any():
+        return f"{mismatched} of {total} elements differ, some in NaN or infinity", "NaN or infinity differs"
+    if mismatched:
+        return f"{mismatched} of {total} elements differ", "values differ"
+    if wanted is not None and correlation is not None and not correlation >= wanted:
+        return f"PCC {correlation!r}, required {wanted!r}", "PCC too low"
+    return "", None
+
+
+def with_sign_of(expected: Array, actual: Array) -> Array:
+    """``actual`` with its bits read as the expected type, where both are integers of one width; else unchanged."""
+    here, there = ELEMENT_TYPES.get(actual.dtype.name), ELEMENT_TYPES.get(expected.dtype.name)
+    integers = "int" in actual.dtype.name and "int" in expected.dtype.name
+    same = here is not None and there is not None and here.bits == there.bits
+    return actual.view(expected.dtype) if integers and same else actual

@@ -1,0 +1,156 @@
+"""Jobs become running case processes and their endings, through one zygote that is replaced when it dies."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import socket
+import subprocess
+from typing import Self
+
+import msgspec
+
+from e2eshard.start import child
+from runner.memory import children
+from runner.process import adopt_orphans, end_strays, tail
+from runner.protocol import Job
+from runner.wire import PACKET, REPLIES, Ended, Forked, Kill, Ready, Start
+from schemas.errors import CannotStartError
+
+#: Runs every case; tests put a function that injects faults in its place (`E2ESHARD_TEST_WORKER=module:function`).
+DEFAULT_WORKER = "runner.worker:run"
+WORKER_VARIABLE = "E2ESHARD_TEST_WORKER"
+
+_READY_PATIENCE = 120.0  # seconds for the imports of a cold machine
+_EXIT_PATIENCE = 5.0
+#: Numerical libraries start a thread per core when they are loaded, and a fork must find one thread only.
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+
+
+class ZygoteLostError(Exception):
+    """The zygote died; every case it had forked is gone."""
+
+
+class Zygote:
+    """One zygote process and the socket to it. Use as a context manager: leaving it leaves no process behind."""
+
+    def __init__(self, log: pathlib.Path) -> None:
+        self._log = log
+        adopt_orphans()  # when a zygote dies, what its cases had started becomes ours to end
+        self._spawn()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def fileno(self) -> int:
+        """The socket's descriptor, readable when there are replies."""
+        return self._link.fileno()
+
+    @property
+    def pid(self) -> int:
+        """The zygote's process id."""
+        return self._process.pid
+
+    def wait_ready(self) -> None:
+        """Wait until everything heavy is loaded; CannotStartError with the zygote's last words when it is not."""
+        self._link.settimeout(_READY_PATIENCE)
+        try:
+            data = self._link.recv(PACKET)
+        except (TimeoutError, ConnectionResetError):
+            data = b""
+        if not data or not isinstance(REPLIES.decode(data), Ready):
+            self.close()
+            said = tail(self._log).decode("utf-8", "replace").strip() or "nothing"
+            raise CannotStartError(
+                f"the process that runs the cases did not start; it said:\n{said}",
+                f"see {self._log}; `python -m e2eshard runner.zygote --help` must work in this environment",
+            )
+        self._link.setblocking(False)
+
+    def start(self, number: int, job: Job, log: pathlib.Path) -> int:
+        """Ask for a process for ``job``; the reading end of its event pipe. Raises ZygoteLostError."""
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(reader, False)
+        message = msgspec.json.encode(Start(number=number, job=msgspec.Raw(msgspec.json.encode(job)), log=str(log)))
+        try:
+            self._send(message, writer)
+        except ZygoteLostError:
+            os.close(reader)
+            raise
+        finally:
+            os.close(writer)
+        return reader
+
+    def kill(self, number: int) -> None:
+        """Ask for the end of a case; its ``Ended`` follows. Raises ZygoteLostError."""
+        self._send(msgspec.json.encode(Kill(number=number)))
+
+    def replies(self) -> list[Forked | Ended]:
+        """All replies that are there; raises ZygoteLostError when the zygote is gone and all has been read."""
+        found: list[Forked | Ended] = []
+        while True:
+            try:
+                data = self._link.recv(PACKET)
+            except BlockingIOError:
+                return found
+            except ConnectionResetError:
+                data = b""
+            if not data:
+                if found:
+                    return found  # the next call tells
+                raise ZygoteLostError
+            reply = REPLIES.decode(data)
+            if not isinstance(reply, Ready):
+                found.append(reply)
+
+    def restart(self) -> None:
+        """End whatever is left of a dead or stuck zygote and start another; wait until it is ready."""
+        self._end()
+        self._spawn()
+        self.wait_ready()
+
+    def close(self) -> None:
+        """Close the socket, which ends the zygote and with it every case; make sure of it."""
+        self._link.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_EXIT_PATIENCE)
+        self._end()
+
+    def _send(self, message: bytes, descriptor: int | None = None) -> None:
+        self._link.settimeout(_EXIT_PATIENCE)
+        try:
+            socket.send_fds(self._link, [message], [] if descriptor is None else [descriptor])
+        except OSError as error:
+            raise ZygoteLostError from error
+        finally:
+            self._link.setblocking(False)
+
+    def _spawn(self) -> None:
+        self._others = frozenset(children(os.getpid()))
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        for end in (ours, theirs):
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, PACKET)
+        self._link = ours
+        worker = os.environ.get(WORKER_VARIABLE, DEFAULT_WORKER)
+        argv = child("runner.zygote", "--socket", str(theirs.fileno()), "--worker", worker)
+        with theirs, self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=[theirs.fileno()],
+                env={**os.environ, **_ONE_THREAD},
+                start_new_session=True,  # the terminal's Ctrl-C reaches the scheduler alone
+            )
+
+    def _end(self) -> None:
+        """Kill the zygote and all that it had started: with it gone, every one of them is our child."""
+        self._link.close()
+        self._process.kill()
+        self._process.wait()
+        end_strays(lambda: self._others, _EXIT_PATIENCE)

@@ -1,0 +1,81 @@
+"""Sources on stdin become local files and folders of the store, and one JSON line each on stdout.
+
+    echo '[{"kind": "onnx-node", "locator": "test_abs"}]' | python -m runner.prepare
+
+Reads a JSON array of ``schemas.case.Source``; prints a ``runner.protocol.Prepared`` for each, in no fixed order.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+
+from runner.protocol import Prepared
+from runner.sources import SOURCES
+from runner.store import Store, default_store
+from schemas.case import Source
+from schemas.codec import encode
+from schemas.errors import E2EShardError
+from schemas.words import SourceKind
+
+_DOWNLOADS_AT_A_TIME = 4
+
+
+def prepare(source: Source, store: Store, base: pathlib.Path, *, force: bool) -> Prepared:
+    """Make one source available; an error is an answer, since the other sources do not depend on it.
+
+    ``base`` is where a file's relative path starts: the folder of the manifests.
+    """
+    try:
+        return Prepared(source=source, path=str(SOURCES[source.kind](_absolute(source, base), store, force)))
+    except E2EShardError as error:
+        return Prepared(source=source, error=str(error))
+    except OSError as error:
+        return Prepared(source=source, error=f"{source.locator}: {error}\n    mend: check the store {store.root}")
+
+
+def _absolute(source: Source, base: pathlib.Path) -> Source:
+    if source.kind is not SourceKind.ONNX_FILE:
+        return source
+    return Source(source.kind, str((base / source.locator).absolute()), source.sha256)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Answer for every source of stdin; 2 when stdin is no array of sources."""
+    parser = argparse.ArgumentParser(
+        prog="python -m runner.prepare",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--force", action="store_true", help="make and download again what the store already has")
+    parser.add_argument("--base", default=".", metavar="DIR", help="where relative paths of sources start (default: .)")
+    options = parser.parse_args(argv)
+    try:
+        sources = msgspec.json.decode(sys.stdin.buffer.read(), type=tuple[Source, ...])
+    except msgspec.MsgspecError as error:
+        print(f"stdin is no JSON array of sources: {error}", file=sys.stderr)
+        return 2
+    store, base, force = default_store(), pathlib.Path(options.base), options.force
+    remote = [source for source in sources if source.kind is SourceKind.ONNX_URL]
+    with ThreadPoolExecutor(_DOWNLOADS_AT_A_TIME) as pool:
+        downloads = pool.map(lambda source: prepare(source, store, base, force=force), remote)
+        for source in sources:
+            if source.kind is not SourceKind.ONNX_URL:
+                _answer(prepare(source, store, base, force=force))
+        for each in downloads:
+            _answer(each)
+    return 0
+
+
+def _answer(prepared: Prepared) -> None:
+    sys.stdout.buffer.write(encode(prepared) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

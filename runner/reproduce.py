@@ -1,0 +1,34 @@
+"""A case and the options of its run become the command that runs it alone."""
+
+from __future__ import annotations
+
+import pathlib
+import shlex
+
+from runner.options import Options
+from schemas.case import Case
+
+
+def reproduce_command(case: Case, options: Options) -> str:
+    """``python -m runner MODEL@PATH --target T --suite S`` with every option that changes what happens in the case."""
+    argv = ["python", "-m", "runner", case.key, "--target", case.target, "--suite", case.suite]
+    if options.suites != pathlib.Path("suites"):
+        argv += ["--suites", str(options.suites)]
+    if options.lowering is not None:
+        argv[3] = case.model
+        argv += ["--lowering", str(options.lowering)]
+    if options.depth is not None:
+        argv += ["--depth", str(options.depth)]
+    if options.stages:
+        argv += ["--stages", ",".join(options.stages)]
+    if options.skip_stages:
+        argv += ["--skip-stages", ",".join(options.skip_stages)]
+    if options.load_inputs:
+        argv += ["--load-inputs"]
+    if options.compiler is not None:
+        argv += ["--compiler", options.compiler]
+    if options.timeout is not None:
+        argv += ["--timeout", f"{options.timeout:g}s"]
+    if options.timeout_scale != 1:
+        argv += ["--timeout-scale", f"{options.timeout_scale:g}"]
+    return shlex.join(argv)

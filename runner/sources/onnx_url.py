@@ -1,0 +1,22 @@
+"""A URL becomes a file of the store, downloaded once."""
+
+from __future__ import annotations
+
+import hashlib
+import pathlib
+import urllib.parse
+
+from runner.sources.download import Wanted, download
+from runner.store import Store
+from schemas.case import Source
+
+
+def provide(source: Source, store: Store, force: bool) -> pathlib.Path:
+    """``<store>/downloads/<digest of the URL>/<file name>``; raises InfraError naming the URL and what to do."""
+    name = pathlib.PurePosixPath(urllib.parse.urlsplit(source.locator).path).name or "model.onnx"
+    key = hashlib.sha256(source.locator.encode()).hexdigest()[:24]
+    path = store.root / "downloads" / key / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with store.lock(f"download-{key}"):
+        download(Wanted(url=source.locator, path=path, sha256=source.sha256), force=force)
+    return path

@@ -1,0 +1,80 @@
+"""A case's depth and the command line's wishes become the stages to run, or a usage error that says what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from schemas.case import Case
+from schemas.errors import UsageError
+from schemas.words import Depth, Lowering, Stage
+
+#: The last stage of each depth that the runner can reach.
+LAST_STAGE: dict[Depth, Stage] = {
+    Depth.IMPORT: Stage.IMPORT_MODEL,
+    Depth.LOWER: Stage.PREPROCESS_MODEL,
+    Depth.COMPILE: Stage.COMPILATION,
+    Depth.EXECUTE: Stage.COMPARISON,
+}
+
+_ORDER = tuple(Stage)
+
+#: What each stage reads: the stages that must have run before it.
+_NEEDS: dict[Stage, tuple[Stage, ...]] = {
+    Stage.SETUP: (),
+    Stage.IMPORT_MODEL: (Stage.SETUP,),
+    Stage.PREPROCESS_MODEL: (Stage.IMPORT_MODEL,),
+    Stage.COMPILATION: (Stage.IMPORT_MODEL,),
+    Stage.CONSTRUCT_INPUTS: (Stage.SETUP,),
+    Stage.NATIVE_INFERENCE: (Stage.CONSTRUCT_INPUTS,),
+    Stage.COMPILED_INFERENCE: (Stage.COMPILATION, Stage.CONSTRUCT_INPUTS),
+    Stage.POSTPROCESSING: (),
+    Stage.COMPARISON: (Stage.NATIVE_INFERENCE, Stage.COMPILED_INFERENCE),
+}
+
+
+def stages_of(depth: Depth) -> tuple[Stage, ...]:
+    """All stages down to ``depth``; raises UsageError for a depth that this runner does not know."""
+    last = LAST_STAGE.get(depth)
+    if last is None:
+        raise UsageError(f"the runner cannot run to the depth {depth}", f"use one of {', '.join(LAST_STAGE)}")
+    return _ORDER[: _ORDER.index(last) + 1]
+
+
+def needs(case: Case, stage: Stage) -> tuple[Stage, ...]:
+    """The stages whose results ``stage`` reads in this case."""
+    lowered = case.lowering is not Lowering.TORCH and stage is Stage.COMPILATION
+    return (*_NEEDS[stage], Stage.PREPROCESS_MODEL) if lowered else _NEEDS[stage]
+
+
+def plan(
+    case: Case,
+    stages: Sequence[Stage] = (),
+    skip_stages: Sequence[Stage] = (),
+    depth: Depth | None = None,
+) -> tuple[Stage, ...]:
+    """The stages to run, in the order of running.
+
+    ``stages`` (empty: all) are those asked for, ``skip_stages`` those left out, ``depth`` overrides the case's. Raises
+    UsageError when nothing is left, when a stage lies beyond the depth, and when one lacks a stage that it reads from.
+    """
+    reachable = stages_of(depth or case.depth)
+    beyond = [stage for stage in stages if stage not in reachable]
+    if beyond:
+        raise UsageError(
+            f"--stages names {', '.join(beyond)}, which the depth {depth or case.depth} does not reach",
+            f"leave it out, or run to a depth that has it: {', '.join(LAST_STAGE)}",
+        )
+    both = [stage for stage in stages if stage in skip_stages]
+    if both:
+        raise UsageError(f"{', '.join(both)}: both in --stages and in --skip-stages", "name it in one of the two")
+    chosen = tuple(stage for stage in reachable if (not stages or stage in stages) and stage not in skip_stages)
+    if not chosen:
+        raise UsageError("no stage is left to run", f"the depth {depth or case.depth} has {', '.join(reachable)}")
+    for stage in chosen:
+        missing = [need for need in needs(case, stage) if need not in chosen]
+        if missing:
+            raise UsageError(
+                f"{stage} cannot run without {', '.join(missing)}, whose results it reads",
+                f"run {', '.join(missing)} as well, or leave {stage} out too",
+            )
+    return chosen

@@ -1,0 +1,42 @@
+"""A tool's command line becomes its finished run in the stage's log, or the stage's failure."""
+
+from __future__ import annotations
+
+import pathlib
+import shlex
+from collections.abc import Sequence
+
+from runner import signature
+from runner.failures import StageFailure
+from runner.process import ToolResult, run_tool, signal_name
+from runner.work import Work
+from schemas.words import StageStatus
+
+
+def invoke(work: Work, argv: Sequence[str], stdout: pathlib.Path | None = None) -> None:
+    """Run a native tool, its command line and its error output in the stage's log.
+
+    Raises StageFailure: FAIL for an exit code, CRASH for a signal, OOM for an allocator that gave up.
+    """
+    command = f"$ {shlex.join(argv)}\n"
+    with work.log.open("a") as log:
+        log.write(command)
+        log.flush()
+        start = log.tell()
+    result = run_tool(argv, log=work.log, stdout=stdout)
+    work.peak_rss_bytes = max(filter(None, (work.peak_rss_bytes, result.peak_rss_bytes)), default=None)
+    if not result.ok:
+        with work.log.open("rb") as log:
+            log.seek(start)
+            said = log.read().decode(errors="replace").replace(f"{work.folder}/", "")
+        raise _failure(pathlib.Path(argv[0]).name, result, said)
+
+
+def _failure(tool: str, result: ToolResult, said: str) -> StageFailure:
+    if result.out_of_memory:
+        excerpt = signature.excerpt_of_tool(said)
+        return StageFailure(f"{signature.OUT_OF_MEMORY} in {tool}", excerpt, StageStatus.OOM)
+    if result.signal is not None:
+        text = signature.of_crash(signal_name(result.signal), tool, said)
+        return StageFailure(text, signature.excerpt_of_crash(said), StageStatus.CRASH)
+    return StageFailure(signature.of_tool(said, tool, result.exit_code), signature.excerpt_of_tool(said))

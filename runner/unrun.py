@@ -1,0 +1,61 @@
+"""A case that is not started becomes its record: skipped by its manifest, or without a source on this machine."""
+
+from __future__ import annotations
+
+from typing import TypedDict, Unpack
+
+from schemas.case import Case, Skip
+from schemas.record import ErrorInfo, Record, StageResult
+from schemas.words import EXIT_NOT_RUN, Outcome, Stage, StageStatus
+
+
+class Common(TypedDict):
+    """What every record of a run has, whatever became of its case."""
+
+    shard: int | None
+    attempt: int
+    started: str  # ISO 8601 UTC
+    reproduce: str
+
+
+def skipped(case: Case, skip: Skip, **common: Unpack[Common]) -> Record:
+    """The record of a case that the suites say not to run, and why."""
+    return Record(
+        case=case.id,
+        suite=case.suite,
+        target=case.target,
+        model=case.model,
+        path=case.path,
+        depth=case.depth,
+        lowering=case.lowering,
+        outcome=Outcome.SKIP,
+        exit_status=EXIT_NOT_RUN,
+        group=case.group,
+        tags=case.tags,
+        skip_reason=skip.reason,
+        skip_detail=skip.detail,
+        seed=case.seed,
+        **common,
+    )
+
+
+def without_source(case: Case, why: str, **common: Unpack[Common]) -> Record:
+    """The record of a case whose model could not be made or downloaded: the world's failure, not the model's."""
+    return Record(
+        case=case.id,
+        suite=case.suite,
+        target=case.target,
+        model=case.model,
+        path=case.path,
+        depth=case.depth,
+        lowering=case.lowering,
+        outcome=Outcome.INFRA,
+        exit_status=str(Stage.SETUP),
+        group=case.group,
+        tags=case.tags,
+        expectation=case.expectation,
+        stages=(StageResult(stage=Stage.SETUP, status=StageStatus.INFRA),),
+        error=ErrorInfo(signature="source not available", excerpt=why),
+        seed=case.seed,
+        **common,
+    )

@@ -1,0 +1,90 @@
+"""What one case's stages hand to each other, from the job to its comparisons."""
+
+from __future__ import annotations
+
+import pathlib
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from runner.protocol import Job
+from runner.tensors import Array
+from schemas.record import OutputComparison
+
+T = TypeVar("T")
+
+
+class EntryPoint(msgspec.Struct, frozen=True):
+    """The function that is called, and the MLIR element type of each of its results (``f32``, ``ui8``, ``bf16``)."""
+
+    name: str
+    results: tuple[str, ...]
+
+
+class Imported(msgspec.Struct, frozen=True):
+    """A module as the importer wrote it. ``parameters`` is an archive of weights kept beside it, with its scope."""
+
+    module: pathlib.Path
+    entry: EntryPoint
+    parameters: tuple[str, pathlib.Path] | None = None
+
+
+@dataclass(frozen=True)
+class Golden:
+    """One expected output under its name in the model."""
+
+    name: str
+    value: Array
+
+
+class Frontend(Protocol):
+    """One path by which a model reaches the compiler; an instance belongs to one case."""
+
+    def setup(self) -> None:
+        """Load the model and check it; raises what its own tools raise."""
+
+    def import_model(self, folder: pathlib.Path) -> Imported:
+        """Write the module into ``folder``."""
+
+    def construct_inputs(self) -> tuple[Array, ...]:
+        """The inputs in the order of the entry point's arguments."""
+
+    def native_inference(self, inputs: tuple[Array, ...]) -> tuple[Golden, ...]:
+        """The expected outputs: given ones, or those of the original framework."""
+
+    def postprocess(self, outputs: tuple[Array, ...]) -> tuple[Array, ...]:
+        """What is compared of the outputs; applied to golden and compiled outputs alike."""
+
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the record should know: where inputs and golden came from."""
+
+
+@dataclass
+class Work:
+    """The state of one case between its stages; each stage fills what the next ones read."""
+
+    job: Job
+    frontend: Frontend
+    folder: pathlib.Path
+    log: pathlib.Path = pathlib.Path()  # of the running stage
+    peak_rss_bytes: int | None = None  # largest tool of the running stage
+    imported: Imported | None = None
+    lowered: pathlib.Path | None = None
+    compiled: pathlib.Path | None = None
+    inputs: tuple[Array, ...] | None = None
+    golden: tuple[Golden, ...] | None = None
+    outputs: tuple[Array, ...] | None = None
+    comparisons: tuple[OutputComparison, ...] = ()
+    metrics: dict[str, float] = field(default_factory=dict)
+    importer_flags: tuple[str, ...] = ()
+    compiler_flags: tuple[str, ...] = ()
+    runtime_flags: tuple[str, ...] = ()
+
+
+def present(value: T | None, what: str) -> T:
+    """``value``, which an earlier stage has made; raises LookupError when the plan left that stage out."""
+    if value is None:
+        msg = f"no {what}: the stage that makes it was not run"
+        raise LookupError(msg)
+    return value

@@ -1,0 +1,54 @@
+"""One job becomes a stream of events: its stages as they begin and end, up to the first failure, and a last word."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import pathlib
+from collections.abc import Callable
+
+from runner.protocol import Event, Finished, Job, StageEnded, StageStarted
+from schemas.record import Flags
+from schemas.words import StageStatus
+
+#: Set before NumPy is loaded: its linear algebra would start a thread pool, and a forked process inherits no threads.
+_SINGLE_THREADED = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def preload() -> None:
+    """Import what cases need into the process that they are forked from; starts no thread."""
+    for name in _SINGLE_THREADED:
+        os.environ.setdefault(name, "1")
+    from runner.frontends import onnx, onnx_importer  # noqa: F401, PLC0415 - loaded for the cases to come
+    from runner.stages import execute, steps  # noqa: F401, PLC0415
+
+    onnx_importer.warm_up()
+
+
+def run(job: Job, emit: Callable[[Event], None]) -> None:
+    """Run the job's stages in this process, which belongs to the case alone.
+
+    Stops after the first stage that does not pass. What the model or the world does ends as events; only a mistake of
+    ours raises.
+    """
+    from runner.frontends import frontend_for  # noqa: PLC0415 - numpy and onnx, only here and in the zygote
+    from runner.stages.execute import run_stage  # noqa: PLC0415
+    from runner.stages.steps import STEPS  # noqa: PLC0415
+    from runner.work import Work  # noqa: PLC0415
+
+    faulthandler.enable()  # a crash inside this process leaves its Python stack in the stage's log
+    work = Work(job=job, frontend=frontend_for(job), folder=pathlib.Path(job.folder))
+    for stage in job.stages:
+        emit(StageStarted(stage=stage))
+        result, error = run_stage(work, stage, STEPS[stage])
+        emit(StageEnded(result=result, error=error))
+        if result.status is not StageStatus.PASS:
+            break
+    emit(
+        Finished(
+            comparisons=work.comparisons,
+            metrics=work.metrics,
+            flags=Flags(importer=work.importer_flags, compiler=work.compiler_flags, runtime=work.runtime_flags),
+            notes=work.frontend.notes(),
+        )
+    )

@@ -1,0 +1,169 @@
+"""Builds records, matrices and shard folders for tests of everything that comes after a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from schemas.case import Expectation, case_id
+from schemas.codec import encode
+from schemas.matrix import Matrix, MatrixSource, ShardPlan, TargetPlan
+from schemas.record import (
+    CaseRecord,
+    CaseStarted,
+    ErrorInfo,
+    OutputComparison,
+    Provenance,
+    Record,
+    ShardFooter,
+    ShardHeader,
+    ShardResults,
+    StageResult,
+    Tool,
+)
+from schemas.words import Depth, Outcome, SkipReason, Stage, StageStatus
+from schemas.words import Path as ModelPath
+
+DIGEST = "d" * 64
+
+
+def key(number: int) -> str:
+    return f"onnx/node/test_{number:04}@onnx"
+
+
+def record(
+    case_key: str,
+    outcome: Outcome = Outcome.PASS,
+    *,
+    suite: str = "s",
+    target: str = "cpu",
+    shard: int | None = 0,
+    attempt: int = 1,
+    stage: Stage = Stage.COMPILATION,
+    signature: str = "failed to legalize operation 'torch.operator'",
+    seconds: float = 0.5,
+    kind: Outcome = Outcome.FAIL,
+    where: str = "",
+) -> Record:
+    """A record that is consistent in itself."""
+    green = outcome in (Outcome.PASS, Outcome.XPASS)
+    expected = outcome in (Outcome.XFAIL, Outcome.XPASS)
+    ran = outcome not in (Outcome.SKIP, Outcome.MISSING)
+    status = (
+        StageStatus.PASS
+        if green
+        else StageStatus((kind if outcome is Outcome.XFAIL else outcome).value)
+        if ran
+        else None
+    )
+    return Record(
+        case=case_id(suite, target, case_key),
+        suite=suite,
+        target=target,
+        model=case_key.rpartition("@")[0],
+        path=ModelPath.ONNX,
+        depth=Depth.EXECUTE,
+        outcome=outcome,
+        exit_status="PASS"
+        if green
+        else ("Numerics" if stage is Stage.COMPARISON else stage.value)
+        if ran
+        else "not-run",
+        shard=shard,
+        attempt=attempt,
+        reached_depth=Depth.EXECUTE if green else Depth.IMPORT if ran else None,
+        expectation=Expectation(stage=stage, signature=signature, outcome=kind, where=where) if expected else None,
+        skip_reason=SkipReason.RANDOM if outcome is Outcome.SKIP else None,
+        skip_detail="draws random values" if outcome is Outcome.SKIP else "",
+        stages=(
+            (
+                StageResult(stage=Stage.IMPORT_MODEL, status=StageStatus.PASS, seconds=seconds / 4),
+                StageResult(stage=stage, status=status, seconds=seconds / 2, peak_rss_bytes=1 << 20),
+            )
+            if status is not None
+            else ()
+        ),
+        comparisons=(
+            (OutputComparison(output="y", dtype="float32", shape=(2, 3), passed=True, max_abs=1e-7, pcc=1.0, total=6),)
+            if green
+            else ()
+        ),
+        error=ErrorInfo(signature=signature, excerpt=f"error: {signature}\n  at op 3") if not green and ran else None,
+        started="2026-11-20T02:17:00Z",
+        seconds=seconds if ran else 0.0,
+        reproduce=f"python -m runner {case_id(suite, target, case_key)}",
+    )
+
+
+def matrix(
+    shards: Sequence[Iterable[str]], *, suite: str = "s", targets: Sequence[str] = ("cpu",), digest: str = DIGEST
+) -> Matrix:
+    plans = tuple(ShardPlan(shard=n, minutes=1.0, cases=tuple(sorted(keys))) for n, keys in enumerate(shards))
+    return Matrix(
+        suite=suite,
+        depth="execute",
+        source=MatrixSource(f"suites/{suite}.yaml", "0" * 64),
+        targets=tuple(
+            TargetPlan(target=name, digest=digest, runs_on=("ubuntu-24.04",), timeout_minutes=60, shards=plans)
+            for name in targets
+        ),
+    )
+
+
+def provenance(started: str = "2026-11-20T02:17:00Z") -> Provenance:
+    tool = Tool(name="iree-compile", version="3.13.0", sha256="ab" * 32)
+    return Provenance(tools=(tool,), device="local-task", commit="c0ffee", started=started, finished=started)
+
+
+def journal(
+    folder: Path,
+    records: Sequence[Record],
+    *,
+    suite: str = "s",
+    target: str = "cpu",
+    shard: int | None = 0,
+    attempt: int = 1,
+    digest: str = DIGEST,
+    planned: int | None = None,
+    started: Sequence[str] = (),
+    complete: bool = True,
+) -> Path:
+    """Writes ``records.jsonl``; ``started``: ids begun and never ended. Returns the file."""
+    header = ShardHeader(
+        suite=suite,
+        target=target,
+        shard=shard,
+        matrix_digest=digest,
+        planned=len(records) + len(started) if planned is None else planned,
+        attempt=attempt,
+        provenance=provenance(),
+    )
+    lines = [encode(header)]
+    for item in records:
+        lines += [encode(CaseStarted(case=item.case, started=item.started)), encode(CaseRecord(record=item))]
+    lines += [encode(CaseStarted(case=case, started="2026-11-20T02:18:00Z")) for case in started]
+    lines += [encode(ShardFooter(provenance=provenance()))] if complete else []
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "records.jsonl"
+    path.write_bytes(b"".join(line + b"\n" for line in lines))
+    return path
+
+
+def shard_results(
+    records: Sequence[Record],
+    *,
+    suite: str = "s",
+    target: str = "cpu",
+    shard: int | None = 0,
+    attempt: int = 1,
+    digest: str = DIGEST,
+) -> ShardResults:
+    return ShardResults(
+        suite=suite,
+        target=target,
+        shard=shard,
+        matrix_digest=digest,
+        attempt=attempt,
+        provenance=provenance(),
+        records=tuple(records),
+    )

@@ -1,0 +1,378 @@
+from __future__ import annotations
+
+import difflib
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from results.cli import main
+from results.expectations.command import propose
+from results.expectations.gap import Gap, Observed
+from results.expectations.surgery import quoted, revise, scalar
+from results.shard import write_shard
+from schemas.case import Expectation
+from schemas.errors import Exit, ManifestError
+from schemas.record import Record
+from schemas.words import OWN_STAGES, Outcome, Stage
+from suites import expectations as files
+from suites import workspace
+from tests.results_support.build import record, shard_results
+from tests.results_support.strategies import KINDS, NASTY, SIGNATURES
+from tests.results_support.workspace import KEYS, judge, make_suites
+
+FILE = Path("s.cpu.yaml")
+TEXT = """\
+# The gaps of s on cpu.
+suite: s
+target: cpu   # this machine
+failures:
+  # Needs a lowering.
+  - signature: "failed to legalize 'a'"   # upstream knows
+    stage: compilation
+    issue: https://example.org/1
+    owner: somebody
+    cases:
+      - onnx/node/test_abs@onnx
+      # a special one
+      - "onnx/node/test_cos@onnx"   # odd
+      - onnx/node/test_exp@onnx
+
+  # Wrong numbers.
+  - signature: 3 of 60 elements differ
+    stage: comparison
+    cases:
+      - onnx/node/test_log@onnx
+      # nothing after this
+
+  - stage: compilation
+    outcome: CRASH
+    signature: SIGSEGV
+    cases:
+    - onnx/node/test_neg@onnx
+# the end
+"""
+
+
+def gap(signature: str, stage: Stage = Stage.COMPILATION, outcome: Outcome = Outcome.FAIL) -> Gap:
+    return Gap(stage, outcome, signature)
+
+
+def key(name: str) -> str:
+    return f"onnx/node/test_{name}@onnx"
+
+
+def after(text: str, failing: dict[str, Gap] | None = None, passing: tuple[str, ...] = (), cause: str = "") -> str:
+    observed = Observed(
+        failing={key(name): found for name, found in (failing or {}).items()},
+        passing=frozenset(key(name) for name in passing),
+        refused=(),
+    )
+    return revise(text, FILE, observed, cause)[0]
+
+
+def changed(old: str, new: str) -> tuple[list[str], list[str]]:
+    """Lines gone and lines come."""
+    diff = list(difflib.ndiff(old.splitlines(), new.splitlines()))
+    return [line[2:] for line in diff if line[0] == "-"], [line[2:] for line in diff if line[0] == "+"]
+
+
+def test_nothing_observed_changes_nothing() -> None:
+    assert after(TEXT) == TEXT
+
+
+def test_a_case_that_passes_loses_its_line_and_nothing_else() -> None:
+    new = after(TEXT, passing=("abs",))
+    assert new == TEXT.replace("      - onnx/node/test_abs@onnx\n", "")
+
+
+def test_a_new_failure_joins_the_group_it_belongs_to_in_order() -> None:
+    new = after(TEXT, {"acos": gap("failed to legalize 'a'")})
+    assert new == TEXT.replace("test_abs@onnx\n", "test_abs@onnx\n      - onnx/node/test_acos@onnx\n")
+
+
+def test_a_first_case_goes_above_and_a_comment_stays_with_its_case() -> None:
+    text = TEXT.replace("      - onnx/node/test_abs@onnx\n", "")
+    new = after(text, {"add": gap("failed to legalize 'a'")})
+    assert new == text.replace("      # a special one", "      - onnx/node/test_add@onnx\n      # a special one")
+
+
+def test_a_group_without_cases_goes_with_its_comment() -> None:
+    new = after(TEXT, passing=("log",))
+    gone, come = changed(TEXT, new)
+    assert come == []
+    assert [line for line in gone if line] == [
+        "  # Wrong numbers.",
+        "  - signature: 3 of 60 elements differ",
+        "    stage: comparison",
+        "    cases:",
+        "      - onnx/node/test_log@onnx",
+        "      # nothing after this",
+    ]
+    assert "\n\n\n" not in new
+
+
+def test_a_new_signature_makes_a_new_group_at_the_end() -> None:
+    new = after(
+        TEXT, {"relu": gap("b"), "floor": gap("c"), "erf": gap("c"), "add": gap("hang", outcome=Outcome.TIMEOUT)}
+    )
+    assert new == TEXT.replace(
+        "# the end\n",
+        """\
+  - signature: "c"
+    stage: compilation
+    cases:
+      - onnx/node/test_erf@onnx
+      - onnx/node/test_floor@onnx
+  - signature: "b"
+    stage: compilation
+    cases:
+      - onnx/node/test_relu@onnx
+  - signature: "hang"
+    stage: compilation
+    outcome: TIMEOUT
+    cases:
+      - onnx/node/test_add@onnx
+# the end
+""",
+    )
+
+
+def test_a_changed_signature_moves_the_case() -> None:
+    new = after(TEXT, {"abs": gap("3 of 60 elements differ", Stage.COMPARISON)})
+    gone, come = changed(TEXT, new)
+    assert gone == come == ["      - onnx/node/test_abs@onnx"]
+    assert new.index("test_abs") > new.index("3 of 60")
+
+
+def test_a_group_whose_signature_changed_keeps_its_issue_and_comments() -> None:
+    to = gap('now "quoted"')
+    new = after(TEXT, {"abs": to, "cos": to, "exp": to})
+    old_line = "- signature: \"failed to legalize 'a'\"   # upstream knows"
+    assert new == TEXT.replace(old_line, r'- signature: "now \"quoted\""   # upstream knows')
+
+
+def test_the_last_group_leaves_an_empty_list_and_a_new_one_finds_it_again() -> None:
+    head = "suite: s\ntarget: cpu\n"
+    group = "  - signature: a\n    stage: compilation\n    cases:\n      - onnx/node/test_abs@onnx\n"
+    text = f"{head}failures:   # none is best\n{group}"
+    empty = after(text, passing=("abs",))
+    assert empty == "suite: s\ntarget: cpu\nfailures: []  # none is best\n"
+    again = after(empty, {"abs": gap("a")})
+    assert files_of(again) == {key("abs"): gap("a")}
+    assert "failures:  # none is best\n" in again
+
+
+def test_windows_line_ends_and_a_missing_last_one_are_kept() -> None:
+    text = TEXT.replace("\n", "\r\n").rstrip()
+    new = after(text, {"acos": gap("failed to legalize 'a'"), "relu": gap("z")}, passing=("log",))
+    assert new.count("\n") == new.count("\r\n")
+    assert not new.endswith("\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "failures:\n  - signature: a\n    stage: compilation\n    cases: [onnx/node/test_abs@onnx]\n",
+        "failures: [{signature: a, stage: compilation, cases: [onnx/node/test_abs@onnx]}]\n",
+        "failures:\n  - signature: a\n    stage: nowhere\n    cases:\n      - onnx/node/test_abs@onnx\n",
+        "failures:\n  - signature: a\n    stage: compilation\n    cases:\n      - x@onnx\n      - x@onnx\n",
+        "failures: [\n",
+    ],
+)
+def test_a_layout_that_lines_cannot_change_is_refused_with_its_place(text: str) -> None:
+    with pytest.raises(ManifestError, match=r"s\.cpu\.yaml:\d+"):
+        after(text, passing=("abs",))
+
+
+@pytest.mark.parametrize("stage", OWN_STAGES)
+def test_a_failure_at_our_own_stages_needs_a_cause(stage: Stage) -> None:
+    observed = Observed(failing={key("abs"): gap("ours", stage)}, passing=frozenset(), refused=())
+    new, refused = revise(TEXT, FILE, observed, "")
+    assert new == TEXT
+    assert [(one.case, "--cause" in one.remedy) for one in refused] == [(key("abs"), True)]
+    new, refused = revise(TEXT, FILE, observed, "the model needs a file that does not exist")
+    assert refused == ()
+    assert f'    stage: {stage}\n    cause: "the model needs a file that does not exist"\n' in new
+    assert key("abs") in new
+
+
+def test_a_known_cause_serves_another_case_of_the_same_failure() -> None:
+    text = after(TEXT, {"abs": gap("ours", Stage.SETUP)}, cause="because")
+    assert files_of(after(text, {"erf": gap("ours", Stage.SETUP)}))[key("erf")] == gap("ours", Stage.SETUP)
+
+
+def files_of(text: str) -> dict[str, Gap]:
+    """What the loader of the suites makes of it."""
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "s.cpu.yaml"
+        path.write_bytes(text.encode())
+        return {k: Gap(e.stage, e.outcome, e.signature) for k, e in files.load(path).by_key().items()}
+
+
+@given(NASTY.filter(str.strip))
+def test_any_signature_survives_the_file(text: str) -> None:
+    new = after(TEXT, {"relu": gap(text)})
+    assert files_of(new)[key("relu")].signature == text
+
+
+def test_scalars_are_quoted_only_where_needed() -> None:
+    assert scalar("onnx/node/test_abs@onnx.linalg.train") == "onnx/node/test_abs@onnx.linalg.train"
+    assert scalar("odd: key@onnx") == '"odd: key@onnx"'
+    assert quoted("a\x85b") == '"a\\u0085b"'
+
+
+# ---- any file, any run ----------------------------------------------------------------------------------------------
+
+GAPS = st.builds(Gap, st.sampled_from([s for s in Stage if s not in OWN_STAGES]), KINDS, SIGNATURES)
+COMMENTS = st.sampled_from(["", "", "# a comment\n", "\n", "\n# two\n# lines\n"])
+
+
+@st.composite
+def texts(draw: st.DrawFn) -> str:
+    """An expectation file as people write them."""
+    outer = draw(st.sampled_from(["", "  ", "    "]))
+    inner = outer + "  " + draw(st.sampled_from(["", "  "]))
+    lines = [draw(COMMENTS), "suite: s\n", "target: cpu\n", "failures:\n"]
+    keys = draw(st.permutations(KEYS))
+    found = draw(st.lists(GAPS, min_size=1, max_size=4, unique=True))
+    for number, one in enumerate(found):
+        chosen = keys[number * 3 : number * 3 + draw(st.integers(1, 3))]
+        if draw(st.booleans()):
+            chosen = sorted(chosen)
+        comment = draw(COMMENTS)
+        lines += [f"{outer}{line}" if line.strip() else line for line in comment.splitlines(keepends=True)]
+        lines.append(f"{outer}- signature: {quoted(one.signature)}\n{outer}  stage: {one.stage}\n")
+        if one.outcome is not Outcome.FAIL or draw(st.booleans()):
+            lines.append(f"{outer}  outcome: {one.outcome}\n")
+        lines += [f"{outer}  issue: https://example.org/{number}\n"] if draw(st.booleans()) else []
+        lines.append(f"{outer}  cases:\n")
+        for item in chosen:
+            lines += [f"{inner}# about it\n"] if draw(st.booleans()) else []
+            lines.append(f"{inner}- {item}" + draw(st.sampled_from(["", "  # why"])) + "\n")
+    return "".join(lines) + draw(COMMENTS)
+
+
+RUNS = st.dictionaries(st.sampled_from(KEYS), st.one_of(st.none(), GAPS))
+
+
+@given(texts(), RUNS)
+def test_after_the_patch_the_same_run_is_as_expected(text: str, run: dict[str, Gap | None]) -> None:
+    failing = {k: found for k, found in run.items() if found is not None}
+    passing = frozenset(k for k, found in run.items() if found is None)
+    observed = Observed(failing=failing, passing=passing, refused=())
+    new, refused = revise(text, FILE, observed, "")
+    assert refused == ()
+    declared = files_of(new)
+    before = files_of(text)
+    assert {k: v for k, v in declared.items() if k not in run} == {k: v for k, v in before.items() if k not in run}
+    for case, found in run.items():
+        one = declared.get(case)
+        known = Expectation(stage=one.stage, signature=one.signature, outcome=one.outcome) if one else None
+        outcome = (
+            judge(Outcome.PASS, None, "", known)
+            if found is None
+            else judge(found.outcome, found.stage, found.signature, known)
+        )
+        assert outcome in (Outcome.PASS, Outcome.XFAIL)
+    assert revise(new, FILE, observed, "") == (new, ()), "a second time there is nothing to do"
+
+
+# ---- the command ----------------------------------------------------------------------------------------------------
+
+
+def leave(folder: Path, records: list[Record]) -> Path:
+    write_shard(folder, shard_results(records), None)
+    return folder
+
+
+def test_the_command_writes_a_file_that_the_suites_load(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    suites = make_suites(tmp_path / "suites")
+    run = leave(
+        tmp_path / "run",
+        [
+            record(key("abs"), Outcome.FAIL),
+            record(key("add"), Outcome.CRASH, signature="SIGSEGV"),
+            record(key("cos"), Outcome.FAIL, stage=Stage.COMPARISON, signature="3 of 60 elements differ"),
+            record(key("erf")),
+            record(key("exp"), Outcome.INFRA),
+            record(key("log"), Outcome.MISSING),
+        ],
+    )
+    words = ["expectations", str(run), "--suites", str(suites)]
+    assert main(words) == Exit.OK
+    diff = capsys.readouterr().out
+    assert "+++ b/" in diff
+    assert not (suites / "expectations").exists(), "without --write nothing is written"
+    assert main([*words, "--write"]) == Exit.OK
+    loaded = {c.key: c.expectation for c in workspace.load(suites).suite("s").cases if c.expectation is not None}
+    assert {k: (e.stage, e.outcome, e.signature) for k, e in loaded.items()} == {
+        key("abs"): (Stage.COMPILATION, Outcome.FAIL, "failed to legalize operation 'torch.operator'"),
+        key("add"): (Stage.COMPILATION, Outcome.CRASH, "SIGSEGV"),
+        key("cos"): (Stage.COMPARISON, Outcome.FAIL, "3 of 60 elements differ"),
+    }
+    capsys.readouterr()
+    assert main([*words, "--write"]) == Exit.OK
+    assert "nothing to change" in capsys.readouterr().err
+
+
+def test_a_fixed_case_is_removed_by_the_command(tmp_path: Path) -> None:
+    suites = make_suites(tmp_path / "suites")
+    file = suites / "expectations/s.cpu.yaml"
+    file.parent.mkdir()
+    file.write_text(TEXT)
+    run = leave(tmp_path / "run", [record(key("neg"), Outcome.XPASS), record(key("abs"), Outcome.XFAIL)])
+    assert main(["expectations", str(run), "--suites", str(suites), "--write"]) == Exit.OK
+    assert "test_neg" not in file.read_text()
+    assert "test_exp" in file.read_text(), "a case that did not run keeps its entry"
+
+
+def test_the_printed_patch_applies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    suites = make_suites(tmp_path / "suites")
+    file = suites / "expectations/s.cpu.yaml"
+    file.parent.mkdir()
+    file.write_text(TEXT)
+    run = leave(tmp_path / "run", [record(key("neg")), record(key("relu"), Outcome.FAIL), record(key("log"))])
+    proposal = propose(run, suites, "")
+    assert main(["expectations", str(run), "--suites", str(suites)]) == Exit.OK
+    patch = capsys.readouterr().out.replace(f"{tmp_path.as_posix()}/", "/")
+    subprocess.run(["git", "apply", "--unsafe-paths", "-p2", "-"], cwd=tmp_path, input=patch.encode(), check=True)
+    assert file.read_text() == proposal.patches[0].new
+
+
+def test_what_cannot_be_declared_is_listed_and_exits_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    suites = make_suites(tmp_path / "suites")
+    run = leave(tmp_path / "run", [record(key("abs"), Outcome.FAIL, stage=Stage.SETUP, signature="no file")])
+    words = ["expectations", str(run), "--suites", str(suites)]
+    assert main(words) == Exit.UNEXPECTED
+    assert f"not declared: s/cpu/{key('abs')}: fails at setup" in capsys.readouterr().err
+    assert main([*words, "--cause", "the data set is not published", "--write"]) == Exit.OK
+    (case,) = [c for c in workspace.load(suites).suite("s").cases if c.expectation is not None]
+    assert case.expectation is not None
+    assert case.expectation.cause == "the data set is not published"
+
+
+def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    suites = make_suites(tmp_path / "suites")
+    bad = record(key("abs"), Outcome.FAIL, suite="..")
+    run = tmp_path / "run"
+    write_shard(run, shard_results([bad], suite=".."), None)
+    assert main(["expectations", str(run), "--suites", str(suites), "--write"]) == Exit.USAGE
+    assert "no manifest allows" in capsys.readouterr().err
+
+
+@settings(max_examples=5, deadline=None)
+@given(RUNS.filter(bool))
+def test_what_the_command_writes_always_loads(run: dict[str, Gap | None]) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        suites = make_suites(Path(name) / "suites")
+        records = [
+            record(k) if found is None else record(k, found.outcome, stage=found.stage, signature=found.signature)
+            for k, found in run.items()
+        ]
+        assert main(["expectations", str(leave(Path(name) / "run", records)), "--suites", str(suites), "--write"]) == 0
+        loaded = {c.key: c.expectation for c in workspace.load(suites).suite("s").cases}
+        assert {k for k, e in loaded.items() if e is not None} == {k for k, found in run.items() if found is not None}
