@@ -76,11 +76,12 @@ def commands(folder: pathlib.Path, record: Record) -> list[list[str]]:
 
 def models(tests: str) -> dict[str, pathlib.Path]:
     """The .onnx file of every case, by case id; made where the store lacks it."""
-    cases = [case for case in workspace.load(pathlib.Path("suites")).suite("presubmit").cases if case.skip is None]
+    suites = pathlib.Path("suites")
+    cases = [case for case in workspace.load(suites).suite("presubmit").cases if case.skip is None]
     chosen = [case for case in cases if re.search(tests, case.id)]
     with tempfile.NamedTemporaryFile() as log:
         sources = (case.source for case in chosen)
-        ready = prepare_sources(sources, pathlib.Path(log.name), force=False, stopped=lambda: False)
+        ready = prepare_sources(sources, pathlib.Path(log.name), base=suites, force=False, stopped=lambda: False)
     return {case.id: pathlib.Path(ready[case.source].path) / "model.onnx" for case in chosen}
 
 
@@ -131,7 +132,7 @@ def main() -> int:
     cases = [best(each) for each in samples.values()]
     added = [each.turnaround - each.natives for each in cases]
     ratio = statistics.median((each.script + each.natives) / each.turnaround for each in cases)
-    print(f"{len(cases)} cases, {options.rounds} rounds; best of the rounds in ms a case: median over the cases [quartiles]")
+    print(f"{len(cases)} cases, best of {options.rounds} rounds each; ms a case: median [quartiles] over the cases")
     print(spread("runner, from one case's start to the next", [each.turnaround for each in cases]))
     print(spread("bare iree-compile + iree-run-module", [each.natives for each in cases]))
     print(spread("bare iree-import-onnx (console script)", [each.script for each in cases]))

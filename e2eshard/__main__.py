@@ -49,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _notes() -> list[str]:
     """What is in the way of the short form here."""
     found = [(room, instead) for room, instead in shadowed(Path.cwd()) if room in PROGRAMS]
-    return ["", *(f"here, `python -m {room}` finds {instead}: write `python -m e2eshard {room}`" for room, instead in found)]
+    notes = [f"here, `python -m {room}` finds {instead}: write `python -m e2eshard {room}`" for room, instead in found]
+    return ["", *notes] if notes else []
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Turns a command line into one of the generator's programs: generate, list, explain, select."""
+"""Turns a command line into one of the generator's programs: generate, list, explain, select, init."""
 
 from __future__ import annotations
 
@@ -104,6 +104,19 @@ def show_selection(arguments: argparse.Namespace) -> int:
     return Exit.OK
 
 
+def make_repository(arguments: argparse.Namespace) -> int:
+    """Suites, workflows and their setup for a repository that has none; says what to do next."""
+    from generator import init, pins  # noqa: PLC0415
+
+    arguments.root = arguments.directory or arguments.root
+    root, suites = _folders(arguments)
+    requirement = pins.require_pinned(arguments.requirement) if arguments.requirement else None
+    for path in init.init(root, suites, requirement, force=arguments.force):
+        print(f"written {path}")
+    print(*init.next_steps(root, suites, requirement), sep="\n")
+    return Exit.OK
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line of ``python -m generator``."""
     top = _described(
@@ -121,6 +134,7 @@ def parser() -> argparse.ArgumentParser:
     _add_list(commands)
     _add_explain(commands)
     _add_select(commands)
+    _add_init(commands)
     return top
 
 
@@ -168,6 +182,31 @@ def _add_select(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     )
     command.add_argument("--selection", type=Path, metavar="FILE", help="write what was selected, for `results merge`")
     _add_folders(command)
+
+
+def _add_init(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = _described(
+        commands.add_parser("init", help="targets, a manifest and workflows for another repository"),
+        "Writes a small suite, its target, its workflows, and the action that installs this e2eshard in them, into the "
+        "repository DIR (default: here). Nothing is written when one of the files is there already.",
+        "python -m generator init ../my-compiler --requirement 'e2eshard==0.1.0'",
+    )
+    command.set_defaults(program=make_repository)
+    command.add_argument("directory", nargs="?", type=Path, metavar="DIR", help="the repository (default: here)")
+    command.add_argument(
+        "--suites",
+        type=Path,
+        default=argparse.SUPPRESS,
+        metavar="FOLDER",
+        help="where targets.yaml and the manifest go (default: DIR/suites)",
+    )
+    command.add_argument(
+        "--requirement",
+        default="",
+        metavar="SPEC",
+        help="what the workflows install, as in a requirement file (default: the e2eshard that is running)",
+    )
+    command.add_argument("--force", action="store_true", help="replace files that are in the way")
 
 
 def _add_switch(command: argparse.ArgumentParser, name: str, text: str) -> None:

@@ -54,7 +54,7 @@ class Naming(msgspec.Struct, frozen=True, kw_only=True):
 def suite_workflow(suite: Suite, matrix: Matrix, targets: dict[str, Target], naming: Naming) -> str:
     """``suite-<suite>.yml``; ``targets`` maps names to the targets of the suite."""
     jobs = [_job(job, targets[job.target]) for job in shard_jobs(matrix)]
-    return _template("suite.yml.j2").render(
+    return template("suite.yml.j2").render(
         header=naming.header(suite.file),
         remake=naming.remake,
         suite=suite,
@@ -68,7 +68,7 @@ def suite_workflow(suite: Suite, matrix: Matrix, targets: dict[str, Target], nam
 
 def shard_workflow(targets: tuple[Target, ...], naming: Naming) -> str:
     """``shard.yml``, the same for every suite; it knows the names of all secrets that any target asks for."""
-    return _template("shard.yml.j2").render(
+    return template("shard.yml.j2").render(
         header=naming.header(f"{naming.suites_dir}/targets.yaml"),
         remake=naming.remake,
         secrets=sorted({secret for target in targets for secret in target.secrets}),
@@ -131,9 +131,10 @@ def _container(container: Container | None) -> str:
 
 
 @cache
-def _template(name: str) -> jinja2.Template:
+def template(name: str, folder: str = "templates") -> jinja2.Template:
+    """A template of this room; values stand in ``[[ ]]``, which GitHub's ``${{ }}`` leaves alone."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("generator"),
+        loader=jinja2.PackageLoader("generator", folder),
         variable_start_string="[[",
         variable_end_string="]]",
         block_start_string="[%",

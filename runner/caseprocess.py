@@ -50,10 +50,12 @@ class _Emitter:
         self(Finished())
 
 
-def run_case(worker: Worker, start: Start, pipe: int) -> NoReturn:
+def run_case(worker: Worker, start: Start, pipe: int, parent: int) -> NoReturn:
     """Become the leader of a session of its own, run the case, and exit without any clean-up of the zygote's."""
     code = _EXIT_BUG
     try:
+        os.setsid()
+        die_with_parent(parent)
         code = _run(worker, start, pipe)
     except BaseException:  # noqa: BLE001 - this process is the case: whatever escapes goes to its log, and it ends
         traceback.print_exc()
@@ -63,8 +65,6 @@ def run_case(worker: Worker, start: Start, pipe: int) -> NoReturn:
 
 
 def _run(worker: Worker, start: Start, pipe: int) -> int:
-    os.setsid()
-    die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     _redirect(start.log)
     job = msgspec.json.decode(start.job, type=Job)

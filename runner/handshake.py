@@ -7,6 +7,7 @@ import shlex
 
 import msgspec
 
+from e2eshard.start import command
 from schemas.case import Case
 from schemas.codec import decode
 from schemas.errors import StaleError, UsageError
@@ -60,7 +61,7 @@ def shards_of(plan: TargetPlan, suite: str, number: str | None) -> tuple[ShardPl
 
 def generate_command(root: pathlib.Path, suites: pathlib.Path) -> str:
     """``python -m generator`` with the folders that are in use."""
-    argv = ["python", "-m", "generator"]
+    argv = command("generator")
     if suites != pathlib.Path("suites"):
         argv += ["--suites", str(suites)]
     if root != pathlib.Path():

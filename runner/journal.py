@@ -28,6 +28,7 @@ class JournalState(msgspec.Struct, frozen=True, kw_only=True):
     header: ShardHeader | None = None
     records: dict[str, Record] = {}
     started: frozenset[str] = frozenset()  # begun, without a record
+    provenance: Provenance = Provenance()  # of a complete shard
     complete: bool = False
     size: int = 0
 
@@ -120,7 +121,7 @@ def read_journal(path: pathlib.Path) -> JournalState:
     header: ShardHeader | None = None
     records: dict[str, Record] = {}
     started: dict[str, None] = {}
-    complete = False
+    complete, provenance = False, Provenance()
     size = data.rfind(b"\n") + 1
     for number, text in enumerate(data[:size].splitlines(), 1):
         try:
@@ -131,7 +132,9 @@ def read_journal(path: pathlib.Path) -> JournalState:
                 "run without --resume to begin anew, or take the damaged line out",
             ) from error
         complete = isinstance(line, ShardFooter)
-        if isinstance(line, ShardHeader):
+        if isinstance(line, ShardFooter):
+            provenance = line.provenance
+        elif isinstance(line, ShardHeader):
             header = line
         elif isinstance(line, CaseStarted):
             started[line.case] = None
@@ -140,4 +143,6 @@ def read_journal(path: pathlib.Path) -> JournalState:
     if header is None:
         return JournalState()
     open_cases = frozenset(case for case in started if case not in records)
-    return JournalState(header=header, records=records, started=open_cases, complete=complete, size=size)
+    return JournalState(
+        header=header, records=records, started=open_cases, provenance=provenance, complete=complete, size=size
+    )

@@ -5,17 +5,18 @@ from __future__ import annotations
 import pathlib
 import shlex
 
+from e2eshard.start import command
 from runner.options import Options
 from schemas.case import Case
 
 
 def reproduce_command(case: Case, options: Options) -> str:
     """``python -m runner MODEL@PATH --target T --suite S`` with every option that changes what happens in the case."""
-    argv = ["python", "-m", "runner", case.key, "--target", case.target, "--suite", case.suite]
+    named = case.key if options.lowering is None else case.model
+    argv = [*command("runner"), named, "--target", case.target, "--suite", case.suite]
     if options.suites != pathlib.Path("suites"):
         argv += ["--suites", str(options.suites)]
     if options.lowering is not None:
-        argv[3] = case.model
         argv += ["--lowering", str(options.lowering)]
     if options.depth is not None:
         argv += ["--depth", str(options.depth)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import selectors
 import signal
@@ -21,6 +22,8 @@ from runner.running import Limits, RunningCase, Verdict, case_log
 from runner.wire import Forked
 from schemas.case import Case
 from schemas.errors import CannotStartError
+
+log = logging.getLogger("runner.schedule")
 
 _TICK = 0.05  # seconds between two looks at memory and clocks
 _KILL_PATIENCE = 10.0  # seconds for a killed case to be gone, and for the zygote to answer a start
@@ -45,13 +48,16 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
 class Observer(Protocol):
     """Who prepares cases and takes in their endings."""
 
-    def starting(self, planned: Planned) -> tuple[Job, str]:
-        """Make the case's folders and journal its start; its job, and the time as ISO 8601 UTC."""
+    def starting(self, planned: Planned) -> tuple[Job, str] | None:
+        """Make the case's folders and journal its start; its job, and the time as ISO 8601 UTC.
+
+        None when that was impossible and the case has its record already.
+        """
 
     def ended(self, case: RunningCase, ending: Ending) -> None:
         """A case ended. The next one may be running already."""
 
-    def tick(self, running: Sequence[RunningCase], waiting: int) -> None:
+    def tick(self, running: Sequence[RunningCase]) -> None:
         """Time has passed."""
 
 
@@ -109,7 +115,10 @@ class Scheduler:
         return left is None or left >= min(limit, ADMISSION_RESERVE)
 
     def _start(self, planned: Planned) -> None:
-        job, started = self._observer.starting(planned)
+        prepared = self._observer.starting(planned)
+        if prepared is None:
+            return
+        job, started = prepared
         self._number += 1
         begun = time.monotonic()
         try:
@@ -174,7 +183,7 @@ class Scheduler:
             if case.verdict is not None:
                 self._killed[number] = now
                 self._zygote.kill(number)
-        self._observer.tick(tuple(self._running.values()), len(self._queue))
+        self._observer.tick(tuple(self._running.values()))
 
     def _over_memory(self, case: RunningCase) -> Verdict | None:
         if case.pid is None:
@@ -198,6 +207,7 @@ class Scheduler:
             case = self._close(number)
             self._ended.append((case, case.lost(now)))
         self._losses += 1
+        log.warning("the process that starts the cases died; another one is started (see logs/zygote.log)")
         if self._losses > _MAX_LOSSES:
             self._report()
             raise CannotStartError(

@@ -28,7 +28,7 @@ from runner.select import Batch
 from runner.stages.plan import plan
 from runner.supply import prepare_sources
 from schemas.case import Case, Source
-from schemas.errors import InfraError
+from schemas.errors import CannotStartError, InfraError
 from schemas.record import Provenance, Record, ShardHeader, ShardResults
 from schemas.words import Stage
 
@@ -42,7 +42,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     records: tuple[Record, ...]
     missing: int  # planned cases without a record: the run was stopped
     stop: Stop
-    trouble: str = ""  # the journal could not be written
+    trouble: str = ""  # the journal or the reports could not be written
 
 
 class ShardRun:
@@ -70,14 +70,13 @@ class ShardRun:
         state = load_resumable(self._folder.journal, header) if self._options.resume else JournalState()
         self._records.update(state.records)
         todo = in_order(left_to_do(tuple(self._cases.values()), state), seconds)
-        self._folder.begin(resumed=state.header is not None)
         if state.complete and not todo:
-            return self._outcome(Stop.DONE)
+            return self._outcome(Stop.DONE, self._write_reports(state.provenance))
+        self._open(state, header)
         jobs = jobs_at_a_time(self._batch.target, self._options.jobs)
+        log.info("%s: %d cases to run, %d at a time", self._batch.name, len(todo), jobs)
         tally = Tally(len(todo), {case.id: seconds(case) for case in todo}, jobs)
-        self._journal = Journal(self._folder.journal, header, keep=state.size)
         self._progress = make_progress(tally, on_ci=self._on_ci)
-        trouble = ""
         stop = Stop.INTERRUPTED
         try:
             stop = self._run_cases(todo, jobs, deadline, stopped)
@@ -86,13 +85,16 @@ class ShardRun:
             finished = msgspec.structs.replace(collected, finished=now())
             trouble = self._close_journal(finished if stop is Stop.DONE else None)
         self._folder.finish()
-        self._write_reports(finished)
-        return self._outcome(stop, trouble)
+        return self._outcome(stop, trouble or self._write_reports(finished))
 
-    def starting(self, planned: Planned) -> tuple[Job, str]:
-        """Make a case's folders and journal its start."""
+    def starting(self, planned: Planned) -> tuple[Job, str] | None:
+        """Make a case's folders and journal its start; a case that finds no room for them has its record at once."""
         case = planned.case
-        folder, logs = self._folder.make(case)
+        try:
+            folder, logs = self._folder.make(case)
+        except OSError as error:
+            self._take(unrun.prevented(case, "no working folder", str(error), **self._common(case)))
+            return None
         started = now()
         self._journal.started(case.id, started)
         job = Job(
@@ -123,9 +125,8 @@ class ShardRun:
         self._take(msgspec.structs.replace(record, stages=self._folder.with_logs(record.stages)))
         self._folder.ended(which, record.outcome)
 
-    def tick(self, running: Sequence[RunningCase], waiting: int) -> None:
+    def tick(self, running: Sequence[RunningCase]) -> None:
         """Show what is running."""
-        del waiting
         self._progress.tick([each.job.case.key for each in running])
 
     def _run_cases(self, todo: Sequence[Case], jobs: int, deadline: float, stopped: Callable[[], bool]) -> Stop:
@@ -162,7 +163,7 @@ class ShardRun:
             if answer.path:
                 ready.append(case)
             else:
-                self._take(unrun.without_source(case, answer.error, **self._common(case)))
+                self._take(unrun.prevented(case, "source not available", answer.error, **self._common(case)))
         return ready
 
     def _take(self, record: Record) -> None:
@@ -197,7 +198,19 @@ class ShardRun:
             return str(error)
         return ""
 
-    def _write_reports(self, finished: Provenance) -> None:
+    def _open(self, state: JournalState, header: ShardHeader) -> None:
+        """Make the folder and open the journal; CannotStartError where nothing can be written."""
+        try:
+            self._folder.begin(resumed=state.header is not None)
+            self._journal = Journal(self._folder.journal, header, keep=state.size)
+        except OSError as error:
+            raise CannotStartError(
+                f"{self._folder.root}: {error.strerror or error}",
+                "make room there, or name another folder with --out DIR",
+            ) from error
+
+    def _write_reports(self, finished: Provenance) -> str:
+        """Write the reports; what was wrong, if they could not be written: the journal has it all the same."""
         from results.shard import write_shard  # noqa: PLC0415 - brings openpyxl; no case is running any more
 
         results = ShardResults(
@@ -209,7 +222,13 @@ class ShardRun:
             provenance=finished,
             records=tuple(self._records[each] for each in sorted(self._records)),
         )
-        write_shard(self._folder.root, results, self._batch.matrix)
+        try:
+            write_shard(self._folder.root, results, self._batch.matrix)
+        except OSError as error:
+            said = f"{self._folder.root}: the reports could not be written: {error.strerror or error}"
+            print(f"{said}\n    mend: make room there and run the same command with --resume", file=sys.stderr)
+            return said
+        return ""
 
     def _outcome(self, stop: Stop, trouble: str = "") -> Outcome:
         return Outcome(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import logging
+import os
 import pathlib
 import subprocess
 import tempfile
@@ -19,7 +21,6 @@ from schemas.errors import CannotStartError
 
 log = logging.getLogger("runner.supply")
 
-
 _LOOK_EVERY = 0.2  # seconds between two questions whether the run was stopped
 
 
@@ -28,8 +29,9 @@ def prepare_sources(
 ) -> dict[Source, Prepared]:
     """Make or download every source in a child process (it loads onnx; this one does not).
 
-    ``base`` is the folder of the manifests, where relative paths of ``.onnx`` files start; ``force`` makes them again even where the store has them. When the run is stopped meanwhile, the answers so far.
-    Raises CannotStartError when the child itself fails.
+    ``base`` is the folder of the manifests, where relative paths of ``.onnx`` files start; ``force`` makes or downloads
+    again what the store has. When the run is stopped meanwhile: the answers so far. Raises CannotStartError when the
+    child itself fails.
     """
     wanted = sorted(set(sources), key=lambda source: (source.kind, source.locator))
     if not wanted:
@@ -71,7 +73,7 @@ def _ask(argv: list[str], question: bytes, log_file: pathlib.Path, stopped: Call
             stdout=subprocess.PIPE,
             stderr=errors,
             start_new_session=True,  # the terminal's Ctrl-C reaches this process alone
-            preexec_fn=die_with_parent,  # noqa: PLW1509 - this process has one thread
+            preexec_fn=functools.partial(die_with_parent, os.getpid()),  # noqa: PLW1509 - this process has one thread
         ) as process:
             while True:
                 try:

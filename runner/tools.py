@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import shlex
 from collections.abc import Sequence
@@ -11,6 +12,10 @@ from runner.failures import StageFailure
 from runner.process import ToolResult, run_tool, signal_name
 from runner.work import Work
 from schemas.words import StageStatus
+
+#: How much of a tool's output is searched for its error, in bytes.
+_BEGINNING = 1 << 20
+_END = 1 << 18
 
 
 def invoke(work: Work, argv: Sequence[str], stdout: pathlib.Path | None = None) -> None:
@@ -26,10 +31,19 @@ def invoke(work: Work, argv: Sequence[str], stdout: pathlib.Path | None = None) 
     result = run_tool(argv, log=work.log, stdout=stdout)
     work.peak_rss_bytes = max(filter(None, (work.peak_rss_bytes, result.peak_rss_bytes)), default=None)
     if not result.ok:
-        with work.log.open("rb") as log:
-            log.seek(start)
-            said = log.read().decode(errors="replace").replace(f"{work.folder}/", "")
-        raise _failure(pathlib.Path(argv[0]).name, result, said)
+        raise _failure(pathlib.Path(argv[0]).name, result, _said(work, start))
+
+
+def _said(work: Work, start: int) -> str:
+    """What the tool wrote: its beginning with the first error, its end with the stack, less a dumped module between."""
+    with work.log.open("rb") as log:
+        log.seek(start)
+        text = log.read(_BEGINNING)
+        rest = work.log.stat().st_size - log.tell()
+        if rest > 0:
+            log.seek(max(0, rest - _END), os.SEEK_CUR)
+            text += b"\n" + log.read()
+    return text.decode(errors="replace").replace(f"{work.folder}/", "")
 
 
 def _failure(tool: str, result: ToolResult, said: str) -> StageFailure:

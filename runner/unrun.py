@@ -1,4 +1,4 @@
-"""A case that is not started becomes its record: skipped by its manifest, or without a source on this machine."""
+"""A case that is not started becomes its record: skipped by its manifest, or prevented by the world."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def skipped(case: Case, skip: Skip, **common: Unpack[Common]) -> Record:
     )
 
 
-def without_source(case: Case, why: str, **common: Unpack[Common]) -> Record:
-    """The record of a case whose model could not be made or downloaded: the world's failure, not the model's."""
+def prevented(case: Case, signature: str, why: str, **common: Unpack[Common]) -> Record:
+    """The record of a case that could not be started (no model, no room): the world's failure, not the model's."""
     return Record(
         case=case.id,
         suite=case.suite,
@@ -55,7 +55,7 @@ def without_source(case: Case, why: str, **common: Unpack[Common]) -> Record:
         tags=case.tags,
         expectation=case.expectation,
         stages=(StageResult(stage=Stage.SETUP, status=StageStatus.INFRA),),
-        error=ErrorInfo(signature="source not available", excerpt=why),
+        error=ErrorInfo(signature=signature, excerpt=why),
         seed=case.seed,
         **common,
     )

@@ -12,13 +12,12 @@ from schemas.record import Flags
 from schemas.words import StageStatus
 
 #: Set before NumPy is loaded: its linear algebra would start a thread pool, and a forked process inherits no threads.
-_SINGLE_THREADED = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+_SINGLE_THREADED = "OPENBLAS_NUM_THREADS"
 
 
 def preload() -> None:
     """Import what cases need into the process that they are forked from; starts no thread."""
-    for name in _SINGLE_THREADED:
-        os.environ.setdefault(name, "1")
+    os.environ[_SINGLE_THREADED] = "1"
     from runner.frontends import onnx, onnx_importer  # noqa: F401, PLC0415 - loaded for the cases to come
     from runner.stages import execute, steps  # noqa: F401, PLC0415
 

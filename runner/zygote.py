@@ -70,12 +70,13 @@ class _Zygote:
         return True
 
     def _fork(self, start: Start, events: int) -> None:
+        parent = os.getpid()
         pid = os.fork()
         if pid == 0:
             self._link.close()
             for handle in self._handles:
                 os.close(handle)
-            run_case(self._worker, start, events)  # never returns
+            run_case(self._worker, start, events, parent)  # never returns
         os.close(events)
         handle = os.pidfd_open(pid)
         self._pids[start.number] = pid

@@ -1,5 +1,26 @@
 """What is tested: targets, manifests, expectations, durations and the loader that turns them into cases.
 
 `suites.workspace.load` reads a whole folder and returns every suite's cases, or every finding at once.
+`from suites import OnnxModelTester` is what a model file begins with.
 Nothing here imports onnx, numpy, iree or torch: the generator and the shard process stay light.
 """
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from suites.models.onnx_tester import OnnxModelTester as OnnxModelTester
+
+__all__ = ["OnnxModelTester"]
+
+#: The classes that model files derive from, and where each is; loaded on first use.
+_FACES = {"OnnxModelTester": "suites.models.onnx_tester"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _FACES:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(importlib.import_module(_FACES[name]), name)

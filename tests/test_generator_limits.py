@@ -11,7 +11,7 @@ import yaml
 from generator import cli, limits, render
 from schemas.errors import UsageError
 
-INSTALL = Path(__file__).parent.parent / ".github/actions/setup/install.py"
+INSTALL = Path(__file__).parent.parent / ".github/actions/setup-e2eshard/install.py"
 
 
 def test_a_workflow_within_the_limits_has_no_finding() -> None:

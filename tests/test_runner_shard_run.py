@@ -77,6 +77,7 @@ MORE = """\
 """
 
 
+@pytest.mark.slow
 def test_skipped_cases_and_lost_sources_need_no_process(tmp_path: pathlib.Path) -> None:
     suite = FakeSuite(tmp_path, [["passes"]], more=MORE, planned=["naps", "absent"])
     done = suite.run("--shard", "fakes/cpu/0")
@@ -97,6 +98,7 @@ def test_skipped_cases_and_lost_sources_need_no_process(tmp_path: pathlib.Path) 
     assert started == ["fakes/cpu/onnx/passes@onnx"]
 
 
+@pytest.mark.slow
 def test_a_finished_journal_is_not_run_again(tmp_path: pathlib.Path) -> None:
     suite = FakeSuite(tmp_path, [["passes-1", "exit3"]])
     assert suite.run("--shard", "fakes/cpu/0").returncode == 1
@@ -120,6 +122,7 @@ def wait_for_records(suite: FakeSuite, wanted: int) -> None:
 MANY = [f"naps-{n:02}" for n in range(30)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("resumed_jobs", ["1", "4"])
 def test_a_killed_shard_leaves_no_process_and_is_resumed(tmp_path: pathlib.Path, resumed_jobs: str) -> None:
     marker = uuid.uuid4().hex
@@ -156,6 +159,7 @@ def test_a_killed_zygote_and_a_killed_shard_together_leave_no_case(tmp_path: pat
     assert wait_until_gone(marker) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_shard_reports_what_is_there(tmp_path: pathlib.Path, number: signal.Signals) -> None:
     marker = uuid.uuid4().hex
@@ -176,6 +180,7 @@ def test_an_interrupted_shard_reports_what_is_there(tmp_path: pathlib.Path, numb
     assert sorted(suite.records()) == ["hang-1", "hang-2", "passes-1", "passes-2", "passes-3"]
 
 
+@pytest.mark.slow
 def test_the_shards_own_deadline_ends_it_before_github_does(tmp_path: pathlib.Path) -> None:
     suite = FakeSuite(
         tmp_path, [["hang-1", "hang-2", "hang-3", "passes"]], shard_timeout="3s", timeout="2s", stage="1s"
@@ -215,6 +220,7 @@ def test_working_folders_are_kept_as_told(tmp_path: pathlib.Path, keep: str, kep
     assert {path.name.partition("__")[0] for path in (work.iterdir() if work.exists() else ())} == kept
 
 
+@pytest.mark.slow
 def test_one_model_needs_no_matrix(tmp_path: pathlib.Path) -> None:
     suite = FakeSuite(tmp_path, [["exit3", "passes-1", "passes-2"]])
     (tmp_path / ".github" / "matrices" / "fakes.json").unlink()

@@ -16,10 +16,10 @@ ROOT = Path(__file__).parent.parent
 SUITE = "presubmit"
 TARGET = "cpu"
 WORKFLOW = f".github/workflows/suite-{SUITE}.yml"
-SETUP = "./.github/actions/setup"
+SETUP = "./.github/actions/setup-e2eshard"
 # A few cases of the suite that compile today: this test is about the workflow, not about the compiler.
 TESTS = r"test_(abs|add|relu|squeeze)@"
-THE_SHARD = "*/run:python -m runner"
+THE_SHARD = "*/run:python -m e2eshard runner"
 
 
 def without_downloads() -> dict[str, str]:
@@ -151,7 +151,7 @@ def test_a_shard_that_lies_is_found_out(dispatch: Dispatch) -> None:
 
 def test_without_a_selection_nothing_is_merged(dispatch: Dispatch) -> None:
     # Nothing was planned, so nothing can be said; the run is red all the same.
-    run = dispatch(sabotage={"*/run:python -m generator select": "exit 1"})
+    run = dispatch(sabotage={"*/run:python -m e2eshard generator select": "exit 1"})
     assert run.conclusion == "failure"
     assert "success" not in run.results.values(), run.explain()
 

@@ -11,6 +11,7 @@ from runner.tensors import Array
 from runner.tools import invoke
 from runner.work import Imported, Work
 
+_STATISTICS_FLAG = "--iree-scheduling-dump-statistics"
 _STATISTICS = (
     ("dispatch_count", "execution", "dispatch-count"),
     ("executable_count", "executable", "executable-count"),
@@ -25,18 +26,11 @@ def compile_module(work: Work, module: pathlib.Path) -> pathlib.Path:
     compiled = work.folder / "module.vmfb"
     statistics = work.folder / "statistics.json"
     work.compiler_flags = compile_flags(target, case.compile_flags)
-    invoke(
-        work,
-        [
-            work.job.toolchain.iree_compile,
-            str(module),
-            "-o",
-            str(compiled),
-            *work.compiler_flags,
-            f"--iree-scheduling-dump-statistics-file={statistics}",
-            "--iree-scheduling-dump-statistics-format=json",
-        ],
-    )
+    wanted = [f"{_STATISTICS_FLAG}-file={statistics}", f"{_STATISTICS_FLAG}-format=json"]
+    if any(flag.startswith(_STATISTICS_FLAG) for flag in work.compiler_flags):  # the case wants them for itself
+        wanted = []
+    compiler = work.job.toolchain.iree_compile
+    invoke(work, [compiler, str(module), "-o", str(compiled), *work.compiler_flags, *wanted])
     work.metrics["vmfb_bytes"] = float(compiled.stat().st_size)
     if statistics.is_file():
         work.metrics |= _metrics(json.loads(statistics.read_bytes()))

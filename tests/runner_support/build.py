@@ -54,6 +54,7 @@ class Recorder:
         self._folder = folder
         self.endings: dict[str, tuple[Ending, tuple[Event, ...]]] = {}
         self.started: list[str] = []
+        self.most_at_once = 0
 
     def starting(self, planned: Planned) -> tuple[Job, str]:
         folder, logs = self._folder / "work" / planned.case.key, self._folder / "logs" / planned.case.key
@@ -70,8 +71,8 @@ class Recorder:
         assert name not in self.endings, "a case ended twice"
         self.endings[name] = (ending, tuple(case.events))
 
-    def tick(self, running: Sequence[RunningCase], waiting: int) -> None:
-        pass
+    def tick(self, running: Sequence[RunningCase]) -> None:
+        self.most_at_once = max(self.most_at_once, len(running))
 
 
 def run_faults(

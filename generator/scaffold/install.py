@@ -27,7 +27,8 @@ def main() -> int:
             return 2
     if packages:
         install_packages(packages)
-    run([*PIP, "--require-hashes", "--requirement", os.environ.get("REQUIREMENTS") or "requirements/base.txt"])
+    hashes = ["--require-hashes"] if os.environ.get("HASHES") == "required" else []
+    run([*PIP, *hashes, "--requirement", os.environ["REQUIREMENTS"]])
     if version:
         run([*PIP, "--no-deps", *(f"{name}=={version}" for name in COMPILER)])
     return 0

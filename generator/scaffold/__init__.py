@@ -1,0 +1,1 @@
+"""What `python -m generator init` writes into another repository, beside the generated files."""
