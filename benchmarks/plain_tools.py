@@ -24,6 +24,11 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import onnx
+import onnx.backend.test
+from onnx import numpy_helper
+from onnx.backend.test.case.node import collect_testcases
+
 COMPILE_FLAGS = (
     "--iree-hal-target-device=local",
     "--iree-hal-local-target-device-backends=llvm-cpu",
@@ -66,9 +71,6 @@ def tool(name: str) -> str:
 
 def write_node_cases(root: pathlib.Path) -> None:
     """Writes every generated node case as ``onnx/node/<case>/{model.onnx,test_data_set_0/*.pb}``."""
-    import onnx
-    from onnx import numpy_helper
-    from onnx.backend.test.case.node import collect_testcases
 
     def proto(value: Any) -> bytes:
         if value is None or isinstance(value, (list, dict)):
@@ -90,9 +92,6 @@ def write_node_cases(root: pathlib.Path) -> None:
 
 def argument(pb: pathlib.Path, work: pathlib.Path) -> str:
     """One tensor as ``2x3xf32=@file.bin``; raises ValueError for what the tools cannot take."""
-    import onnx
-    from onnx import numpy_helper
-
     tensor = onnx.TensorProto()
     tensor.ParseFromString(pb.read_bytes())
     name = onnx.TensorProto.DataType.Name(tensor.data_type)
@@ -135,22 +134,19 @@ def by_hand(folder: pathlib.Path) -> Verdict:
             expected = [f"--expected_output={argument(pb, work)}" for pb in sorted(data.glob("output_*.pb"), key=order)]
         except Exception as error:  # noqa: BLE001  whatever cannot be read is a fact about the case
             return "data", str(error)
-        return call(
-            [tool("iree-run-module"), f"--module={module}", *RUN_FLAGS, *inputs, *expected], "run"
-        ) or ("pass", "")
+        return call([tool("iree-run-module"), f"--module={module}", *RUN_FLAGS, *inputs, *expected], "run") or (
+            "pass",
+            "",
+        )
 
 
 def run_all(names: list[str], jobs: int) -> dict[str, Verdict]:
     """Verdicts of all cases, in parallel."""
-    import onnx.backend.test
-
     packaged = pathlib.Path(onnx.backend.test.__file__).parent / "data"
     with tempfile.TemporaryDirectory() as folder:
         root = pathlib.Path(folder)
         write_node_cases(root)
-        folders = [
-            root / n if n.startswith("onnx/node/") else packaged / n.removeprefix("onnx/") for n in names
-        ]
+        folders = [root / n if n.startswith("onnx/node/") else packaged / n.removeprefix("onnx/") for n in names]
         with ThreadPoolExecutor(jobs) as pool:
             return dict(zip(names, pool.map(by_hand, folders), strict=True))
 
@@ -160,7 +156,10 @@ def compare(plain: dict[str, Verdict], report: dict[str, Any]) -> int:
     ours = {r["model"]: r for r in report["records"]}
     shared = sorted(set(plain) & set(ours))
     table = collections.Counter((plain[m][0], ours[m]["outcome"]) for m in shared)
-    print(f"{len(shared)} cases judged by both ({len(plain) - len(shared)} only by hand, {len(ours) - len(shared)} only by us)")
+    print(
+    alone = f"{len(plain) - len(shared)} only by hand, {len(ours) - len(shared)} only by us"
+    print(f"{len(shared)} cases judged by both ({alone})")
+    )
     for (theirs, mine), count in sorted(table.items()):
         print(f"  by hand {theirs:8} ours {mine:8} {count:6}")
     lost = [m for m in shared if plain[m][0] == "pass" and ours[m]["outcome"] != "PASS"]
@@ -170,7 +169,10 @@ def compare(plain: dict[str, Verdict], report: dict[str, Any]) -> int:
         for model in models:
             record = ours[model]
             said = record.get("error", {}).get("signature", record.get("skip_detail", ""))
-            print(f"  {model}: by hand {' '.join(plain[model])[:160]} | ours {record['outcome']} {record['exit_status']} {said}")
+            print(
+            mine = f"{record['outcome']} {record['exit_status']} {said}"
+            print(f"  {model}: by hand {' '.join(plain[model])[:160]} | ours {mine}")
+            )
     return 1 if lost else 0
 
 

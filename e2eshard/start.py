@@ -1,9 +1,9 @@
 """A program's name becomes its run: the rooms are put first on the import path, the current folder last.
 
 The rooms are packages with everyday names (`runner`, `results`, …). A checkout has them at its top; the wheel has them
-in `e2eshard/rooms`, which a `.pth` file adds to the end of the path, so that an environment's own packages of these names
-keep theirs. In our processes it is the other way round: ours come first, and nothing that happens to lie in the current
-folder (a `runner/`, an `onnx/`, a `select.py`) is taken for a room or a library. Standard library only.
+in `e2eshard/rooms`, which a `.pth` file adds to the end of the path, so that an environment's own packages of these
+names keep theirs. In our processes it is the other way round: ours come first, and nothing that happens to lie in the
+current folder (a `runner/`, an `onnx/`, a `select.py`) is taken for a room or a library. Standard library only.
 """
 
 from __future__ import annotations

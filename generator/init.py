@@ -58,8 +58,8 @@ def next_steps(root: Path, suites: Path, requirement: str | None) -> Iterator[st
     yield "Have git ignore out/, commit the rest, push: `smoke` runs for pull requests, and by hand."
     if requirement is None and pins.is_local():
         yield (
-            "note: this e2eshard was installed from a folder or file of this machine; when no index that CI can reach has\n"
-            f"  its version, name a commit or a wheel in {_ACTION}/requirements.txt."
+            "note: this e2eshard was installed from a folder or file of this machine; when no index that CI can reach\n"
+            f"  has its version, name a commit or a wheel in {_ACTION}/requirements.txt."
         )
     if not (root / ".git").exists():
         yield f"note: {root} is not the top of a git repository; GitHub reads .github only there."

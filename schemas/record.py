@@ -12,7 +12,10 @@ REPORT_SCHEMA = "e2eshard.report/1"
 
 
 class StageResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How one stage went. ``peak_rss_bytes`` is the largest process of the stage; ``log`` is relative to the shard folder."""
+    """How one stage went.
+
+    ``peak_rss_bytes`` is that of the largest process of the stage; ``log`` is relative to the shard's folder.
+    """
 
     stage: Stage
     status: StageStatus
@@ -86,7 +89,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Tool(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One tool or library that took part: what it says of itself and, where it is a file of ours to hash, its SHA-256."""
+    """One tool or library that took part: what it says of itself and, where it was hashed, its SHA-256."""
 
     name: str
     version: str

@@ -8,12 +8,12 @@ from email import message_from_bytes
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from e2eshard.start import ROOMS
 from tests.adoption_support import environment
 from tests.adoption_support.environment import ROOT, call
-
-REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)\s*(?P<specifier>[=~]=)\s*(?P<version>[\d.]+)")
 
 
 @pytest.fixture(scope="module")
@@ -48,27 +48,19 @@ def test_this_repository_s_own_lists_and_tests_are_not_in_it(wheel: zipfile.ZipF
 
 def test_it_asks_for_what_the_requirements_pin(wheel: zipfile.ZipFile) -> None:
     metadata = message_from_bytes(wheel.read("e2eshard-0.1.0.dist-info/METADATA"))
-    asked = {found["name"].lower(): found for text in metadata.get_all("Requires-Dist", []) if (found := _read(text))}
-    pinned = [_read(line) for line in (ROOT / "requirements/base.in").read_text().splitlines() if line[:1].isalpha()]
-    assert asked.keys() == {found["name"].lower() for found in pinned}
-    for found in pinned:
-        ours = asked[found["name"].lower()]
-        exact = ours["specifier"] == "=="
-        assert found["version"] == ours["version"] if exact else _compatible(found["version"], ours["version"]), (
-            f"pyproject.toml asks for {ours[0]}, requirements/base.in has {found[0]}: bring them together"
+    asked = {canonicalize_name(each.name): each for each in map(Requirement, metadata.get_all("Requires-Dist", []))}
+    lines = (ROOT / "requirements/base.in").read_text().splitlines()
+    pinned = {canonicalize_name(each.name): each for each in map(Requirement, filter(_is_requirement, lines))}
+    assert asked.keys() == pinned.keys()
+    for name, pin in pinned.items():
+        (version,) = (each.version for each in pin.specifier)
+        assert asked[name].specifier.contains(version), (
+            f"pyproject.toml asks for {asked[name]}, requirements/base.in has {pin}: bring them together"
         )
 
 
-def _read(text: str) -> re.Match[str]:
-    found = REQUIREMENT.match(text)
-    assert found, text
-    return found
-
-
-def _compatible(version: str, wanted: str) -> bool:
-    """What `~=` means."""
-    have, least = ([int(part) for part in text.split(".")] for text in (version, wanted))
-    return have[: len(least) - 1] == least[:-1] and have >= least
+def _is_requirement(line: str) -> bool:
+    return line[:1].isalpha()
 
 
 def test_the_linters_know_every_package() -> None:

@@ -75,7 +75,19 @@ class OnnxModelTester(Tester):
 
     def load_inputs(self) -> Any:
         """Seeded values of the declared types: floats from N(0, 1), integers from 0 to 9, booleans evenly."""
-        return {value.name: self._random(value) for value in caller_inputs(self.graph())}
+        wanted = caller_inputs(self.graph())
+        self._check_names(wanted)
+        return {value.name: self._random(value) for value in wanted}
+
+    def _check_names(self, wanted: Sequence[Any]) -> None:
+        """A misspelt name would silently give a dimension of 1."""
+        dims = {dim.dim_param for value in wanted for dim in value.type.tensor_type.shape.dim if dim.dim_param}
+        names = [value.name for value in wanted]
+        unknown = [*(self.dim_values.keys() - dims), *(self.input_shapes.keys() - set(names))]
+        if unknown:
+            msg = f"no input or dimension is called {', '.join(sorted(unknown))}: the model has {', '.join(names)}"
+            msg += f" with the dimensions {', '.join(sorted(dims))}" if dims else " and no symbolic dimension"
+            raise ValueError(msg)
 
     def _random(self, value: Any) -> Array:
         dtype = np.dtype(helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type))
