@@ -156,10 +156,8 @@ def compare(plain: dict[str, Verdict], report: dict[str, Any]) -> int:
     ours = {r["model"]: r for r in report["records"]}
     shared = sorted(set(plain) & set(ours))
     table = collections.Counter((plain[m][0], ours[m]["outcome"]) for m in shared)
-    print(
     alone = f"{len(plain) - len(shared)} only by hand, {len(ours) - len(shared)} only by us"
     print(f"{len(shared)} cases judged by both ({alone})")
-    )
     for (theirs, mine), count in sorted(table.items()):
         print(f"  by hand {theirs:8} ours {mine:8} {count:6}")
     lost = [m for m in shared if plain[m][0] == "pass" and ours[m]["outcome"] != "PASS"]
@@ -169,10 +167,8 @@ def compare(plain: dict[str, Verdict], report: dict[str, Any]) -> int:
         for model in models:
             record = ours[model]
             said = record.get("error", {}).get("signature", record.get("skip_detail", ""))
-            print(
             mine = f"{record['outcome']} {record['exit_status']} {said}"
             print(f"  {model}: by hand {' '.join(plain[model])[:160]} | ours {mine}")
-            )
     return 1 if lost else 0
 
 

@@ -33,10 +33,11 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of ``targets.yaml``. All durations in seconds, all sizes in bytes."""
 
     name: str
-    backend: str  # key of the runner's backend registry: llvm-cpu, vmvx, vulkan-spirv, rocm, cuda, metal-spirv
+    backend: str  # key of the runner's backend registry: llvm-cpu, vmvx, vulkan-spirv, rocm, cuda, metal-spirv, amd-aie
     device: str  # IREE device URI: local-task, local-sync, vulkan, hip, cuda, metal
     runs_on: tuple[str, ...]  # GitHub's runner labels
     hosted: bool  # a GitHub-hosted machine: may serve pull requests
+    compile_runs_on: tuple[str, ...] = ()  # labels where cases only compile, which needs no device; empty: runs_on
     description: str = ""
     chip: str | None = None
     sku: str | None = None

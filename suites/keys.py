@@ -17,7 +17,7 @@ FLAG_PATTERN = r"^-"
 DEPTHS: tuple[Depth, ...] = (Depth.IMPORT, Depth.LOWER, Depth.COMPILE, Depth.EXECUTE)
 PATHS: tuple[Path, ...] = (Path.ONNX,)
 FAILURES: tuple[Outcome, ...] = (Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH, Outcome.OOM)
-BACKENDS: tuple[str, ...] = ("llvm-cpu", "vmvx")
+BACKENDS: tuple[str, ...] = ("llvm-cpu", "vmvx", "vulkan-spirv", "rocm", "cuda", "metal-spirv", "amd-aie")
 
 
 def _text(doc: str, **rest: object) -> Field:
@@ -121,6 +121,11 @@ MODEL: Keys = {
         kind=Kind.TEXTS, doc="Names or globs that this entry leaves out.", example=["onnx/node/*_expanded"]
     ),
     "group": _text("A group of this manifest whose settings apply.", example="slow"),
+    "only": Field(
+        kind=Kind.TEXTS,
+        doc="Targets of the suite that this entry is for; on the others it is as if it were not written.",
+        example=["cpu"],
+    ),
     **SETTINGS,
 }
 
@@ -185,6 +190,11 @@ TARGET: Keys = {
     "device": _text("IREE's device URI.", example="local-task", required=True),
     "runs-on": Field(
         kind=Kind.TEXT_OR_TEXTS, doc="GitHub's runner label, or all labels.", example=["ubuntu-24.04"], required=True
+    ),
+    "compile-runs-on": Field(
+        kind=Kind.TEXT_OR_TEXTS,
+        doc="Labels instead of runs-on, without the container, for suites that end at compilation: no device is needed.",
+        example=["ubuntu-24.04"],
     ),
     "chip": _text("Chip to compile for.", example="gfx942"),
     "sku": _text("Product the machine holds.", example="mi300"),

@@ -10,7 +10,7 @@ import msgspec
 
 from schemas.errors import Location
 from schemas.target import Container, EnvVar, StageTimeout, Target
-from schemas.words import Stage
+from schemas.words import Depth, Stage
 from suites.fields import Entry, Table
 from suites.findings import Findings
 from suites.keys import TARGETS_FILE
@@ -22,6 +22,8 @@ TARGETS_NAME = "targets.yaml"
 _HOSTED_PREFIXES = ("ubuntu-", "windows-", "macos-")
 _HOSTED_JOB_LIMIT = 6 * 3600.0  # GitHub ends a hosted job after six hours
 _SELF_HOSTED_JOB_LIMIT = 5 * 24 * 3600.0
+_HOSTED_CAPACITY = 8  # as a target's `capacity` is where none is given
+_WITHOUT_DEVICE = (Depth.IMPORT, Depth.LOWER, Depth.COMPILE)
 
 #: Keys of a target that are not spelled like the field they fill.
 FIELD_OF_KEY = {"setup-time": "setup_seconds", "shard-budget": "shard_minutes"}
@@ -93,6 +95,23 @@ def make_target(name: str, table: Table) -> Target:
     if "shard_minutes" in fields:
         fields["shard_minutes"] /= 60
     return Target(name=name, hosted=is_hosted(fields["runs_on"]), **fields)
+
+
+def at_depth(target: Target, depth: Depth) -> Target:
+    """The target as cases of a depth use it: those that end at compilation need neither its machines nor its container.
+
+    Only where the target names other labels for them (`compile-runs-on`).
+    """
+    if not target.compile_runs_on or depth not in _WITHOUT_DEVICE:
+        return target
+    return msgspec.structs.replace(
+        target,
+        runs_on=target.compile_runs_on,
+        hosted=is_hosted(target.compile_runs_on),
+        container=None,
+        exclusive_device=False,
+        capacity=_HOSTED_CAPACITY if is_hosted(target.compile_runs_on) else target.capacity,
+    )
 
 
 def is_hosted(labels: tuple[str, ...]) -> bool:

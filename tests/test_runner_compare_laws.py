@@ -162,6 +162,13 @@ def test_distances_of_64_bit_integers_are_exact() -> None:
     assert one(np.array([2**63 - 1], dtype=np.int64), low).comparisons[0].max_abs == float(2**64 - 1)
 
 
+def test_limits_of_64_bit_integers_are_exact() -> None:
+    expected = np.array([-(2**53)], dtype=np.int64)
+    assert one(np.array([1], dtype=np.int64), expected, Tolerance(rtol=1.0)).signature == "values differ"
+    assert one(np.array([0], dtype=np.int64), expected, Tolerance(rtol=1.0)).signature is None
+    assert one(np.array([2**63 - 1], dtype=np.int64), expected, Tolerance(atol=1e300)).signature is None
+
+
 def test_integers_are_exact_unless_a_tolerance_is_given() -> None:
     assert one(np.array([10]), np.array([11])).signature == "values differ"
     assert one(np.array([10]), np.array([11]), Tolerance(atol=1)).signature is None

@@ -12,6 +12,7 @@ from runner.tensors import Array
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+_TWO_TO_64 = 2.0**64
 
 
 class Differences(NamedTuple):
@@ -45,14 +46,16 @@ def _is_whole(array: Array) -> bool:
 
 
 def _whole(actual: Array, expected: Array, limit: Bound) -> Differences:
-    """Integers and booleans: the distance is taken modulo 2^64, where it is exact even for 64 bits."""
+    """Integers and booleans: distances are whole numbers modulo 2^64, exact for 64 bits too, and so is their limit."""
     a, e = _widen(actual), _widen(expected)
-    difference = np.where(a > e, a.view(np.uint64) - e.view(np.uint64), e.view(np.uint64) - a.view(np.uint64))
-    distance = np.asarray(difference).astype(np.float64)
+    distance = np.asarray(np.where(a > e, a.view(np.uint64) - e.view(np.uint64), e.view(np.uint64) - a.view(np.uint64)))
     magnitude = np.abs(e.astype(np.float64))
-    unequal = np.asarray(a != e)
-    mismatch = unequal if limit.exact else unequal & ~np.asarray(distance <= limit.atol + limit.rtol * magnitude)
-    return Differences(mismatch, np.zeros_like(mismatch), np.ones_like(mismatch), distance, magnitude)
+    with np.errstate(over="ignore"):
+        allowed = np.floor(limit.atol + limit.rtol * magnitude)
+    bounded = np.asarray(allowed < _TWO_TO_64)
+    mismatch = np.asarray(bounded & (distance > np.where(bounded, allowed, 0).astype(np.uint64)))
+    pattern, finite = np.zeros_like(mismatch), np.ones_like(mismatch)
+    return Differences(mismatch, pattern, finite, distance.astype(np.float64), magnitude)
 
 
 def _widen(array: Array) -> NDArray[Any]:
