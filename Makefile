@@ -11,7 +11,13 @@ STAMP  := $(VENV)/.installed
 
 .PHONY: install demo test test-fast lint bench requirements clean
 
-install: $(STAMP)
+# EXTRAS: torch-mlir (lowering to StableHLO).
+EXTRAS ?=
+install: $(STAMP) $(EXTRAS:%=$(VENV)/.installed-%)
+
+$(VENV)/.installed-%: requirements/%.txt | $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	touch $@
 
 $(STAMP): requirements/dev.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -26,7 +32,7 @@ demo: install
 	  $(BIN)/python -m results merge $(OUT)/demo/presubmit --matrix .github/matrices/presubmit.json --out $(OUT)/demo/report \
 	  && exit $$status
 
-test: install
+test: install $(VENV)/.installed-torch-mlir
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-fast: install
@@ -34,7 +40,7 @@ test-fast: install
 
 # Writes the pinned files; they carry hashes but no index address.
 requirements: $(VENV)/bin/pip-compile
-	cd requirements && for f in base dev node; do ../$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes \
+	cd requirements && for f in base dev node torch-mlir; do ../$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --output-file $$f.txt $$f.in; done
 
 $(VENV)/bin/pip-compile: $(STAMP)

@@ -7,7 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from e2eshard.start import PROGRAMS, shadowed
+from e2eshard.commands import shadowed
+from e2eshard.start import PROGRAMS
 from generator import pins, plan, render, write
 from generator.github import ACTIONS
 from schemas.errors import UsageError

@@ -9,6 +9,7 @@ from generator.timeouts import timeouts
 from schemas.errors import Finding, Location
 from schemas.matrix import Matrix, MatrixSource, ShardPlan, TargetPlan, cases_digest
 from schemas.target import Target
+from suites.targets import at_depth
 from suites.timings import Timings
 from suites.workspace import Suite, Workspace
 
@@ -21,7 +22,13 @@ def build(
     Targets without a case are left out: GitHub refuses an empty matrix.
     """
     plans = (
-        target_plan(suite, workspace.target(name), timings, previous.target(name) if previous else None, rebalance)
+        target_plan(
+            suite,
+            at_depth(workspace.target(name), suite.depth),
+            timings,
+            previous.target(name) if previous else None,
+            rebalance,
+        )
         for name in suite.targets
     )
     return Matrix(

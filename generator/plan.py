@@ -14,6 +14,7 @@ from schemas import codec
 from schemas.errors import Finding, ManifestError
 from schemas.matrix import MATRIX_SCHEMA, Matrix, MatrixSource
 from schemas.target import Target
+from suites.targets import at_depth
 from suites.timings import Timings
 from suites.workspace import Suite, Workspace
 
@@ -49,7 +50,8 @@ def _files(
     """A suite's two files; what GitHub would refuse of them is added to ``findings``."""
     matrix_file, matrix_text = render.matrix_file(suite.name), codec.encode_pretty(built).decode()
     findings += limits.check_matrix_file(matrix_file, len(matrix_text.encode()))
-    file, text = render.workflow_file(suite.name), render.suite_workflow(suite, built, targets, naming)
+    used = {name: at_depth(target, suite.depth) for name, target in targets.items()}
+    file, text = render.workflow_file(suite.name), render.suite_workflow(suite, built, used, naming)
     findings += limits.check_workflow(file, text, tuple(job.id for job in shard_jobs(built)))
     return {matrix_file: matrix_text, file: text}
 

@@ -7,7 +7,7 @@ import shlex
 
 import msgspec
 
-from e2eshard.start import command
+from e2eshard.commands import command
 from schemas.case import Case
 from schemas.codec import decode
 from schemas.errors import StaleError, UsageError

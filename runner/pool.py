@@ -11,7 +11,7 @@ from typing import Self
 
 import msgspec
 
-from e2eshard.start import child
+from e2eshard.commands import child
 from runner.memory import children
 from runner.process import adopt_orphans, end_strays, tail
 from runner.protocol import Job

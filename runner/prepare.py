@@ -40,7 +40,7 @@ def prepare(source: Source, store: Store, base: pathlib.Path, *, force: bool) ->
 
 
 def _absolute(source: Source, base: pathlib.Path) -> Source:
-    if source.kind is not SourceKind.ONNX_FILE:
+    if source.kind not in (SourceKind.ONNX_FILE, SourceKind.PYTHON):
         return source
     return Source(source.kind, str((base / source.locator).absolute()), source.sha256)
 

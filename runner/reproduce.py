@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 import shlex
 
-from e2eshard.start import command
+from e2eshard.commands import command
 from runner.options import Options
 from schemas.case import Case
 

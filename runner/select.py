@@ -16,6 +16,7 @@ from schemas.target import Target
 from schemas.words import Lowering
 from suites.findings import did_you_mean
 from suites.select import is_glob, matching
+from suites.targets import at_depth
 from suites.workspace import Suite, Workspace
 
 #: Folder of a run that no matrix asked for, beside the shards' numbers.
@@ -85,7 +86,7 @@ def _shards(workspace: Workspace, options: Options) -> Iterable[Batch]:
             )
         yield Batch(
             suite=suite.name,
-            target=workspace.target(target_name),
+            target=at_depth(workspace.target(target_name), options.depth or suite.depth),
             shard=shard.shard,
             digest=plan.digest,
             cases=tuple(by_key[key] for key in shard.cases),
@@ -117,7 +118,7 @@ def _named(workspace: Workspace, options: Options) -> Iterable[Batch]:
         ordered = tuple(cases[each] for each in sorted(cases))
         yield Batch(
             suite=suite_name,
-            target=target,
+            target=at_depth(target, options.depth or workspace.suite(suite_name).depth),
             shard=None,
             digest=cases_digest(ordered),
             cases=ordered,

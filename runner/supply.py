@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from e2eshard.start import child
+from e2eshard.commands import child
 from runner.process import die_with_parent, tail
 from runner.protocol import Prepared
 from schemas.case import Source

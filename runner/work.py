@@ -54,7 +54,10 @@ class Frontend(Protocol):
         """The expected outputs: given ones, or those of the original framework."""
 
     def postprocess(self, outputs: tuple[Array, ...]) -> tuple[Array, ...]:
-        """What is compared of the outputs; applied to golden and compiled outputs alike."""
+        """What is compared of the compiled outputs."""
+
+    def postprocess_golden(self, golden: tuple[Golden, ...]) -> tuple[Golden, ...]:
+        """The same of the golden; names and count may change."""
 
     def notes(self) -> tuple[str, ...]:
         """What a reader of the record should know: where inputs and golden came from."""

@@ -104,6 +104,7 @@ class SourceKind(StrEnum):
     ONNX_DATA = "onnx-data"  # a case on disk in the `onnx` package; locator: folder/case name
     ONNX_FILE = "onnx-file"  # an .onnx file; locator: absolute or manifest-relative path
     ONNX_URL = "onnx-url"  # an .onnx file behind a URL; locator: the URL
+    PYTHON = "python-file"  # a class of the authoring face; locator: path.py:Class[variant], path like ONNX_FILE's
 
 
 #: ``exit_status`` of a record: ``PASS``, ``Numerics`` or the name of the stage that failed.

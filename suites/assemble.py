@@ -12,9 +12,11 @@ from suites.excuses import Excuse, read_excuses
 from suites.expand import Planned, attach, expand
 from suites.expectations import ExpectationFile, check_names, read_expectations
 from suites.findings import Findings, did_you_mean
+from suites.known import Known
 from suites.lint import check_disjoint, check_listed
 from suites.manifest import Manifest, read_manifest
 from suites.nodes import shown
+from suites.pythonmodels import discover
 from suites.targets import TARGETS_NAME, Targets, read_targets
 from suites.timings import read_timings
 
@@ -38,13 +40,14 @@ def assemble(suites_dir: Path, findings: Findings) -> Assembled:
     paths = _manifest_paths(suites_dir, findings)
     read = [(path, read_manifest(path, targets, findings)) for path in paths]
     manifests = _unique([manifest for _, manifest in read if manifest is not None], findings)
-    planned = {manifest.suite: expand(manifest, targets, findings) for manifest in manifests}
+    known = Known(discover(suites_dir, findings))
+    planned = {manifest.suite: expand(manifest, targets, known, findings) for manifest in manifests}
     complete = all(manifest is not None for _, manifest in read)
     planned = _attach_all(suites_dir, targets, manifests, planned, findings, complete=complete)
     read_timings(suites_dir, targets.names if targets.known else None, findings)
     check_disjoint(manifests, planned, findings, complete=complete)
     if complete:
-        check_listed(suites_dir, manifests, planned, _excuses(suites_dir, manifests, findings), findings)
+        check_listed(suites_dir, planned, known, _excuses(suites_dir, manifests, findings), findings)
     return Assembled(targets=targets, manifests=tuple(manifests), planned=planned)
 
 

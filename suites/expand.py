@@ -8,9 +8,11 @@ from schemas.case import Case, Expectation, Skip, Tolerance, case_id, case_key
 from schemas.target import EnvVar, StageTimeout, Target
 from schemas.words import Lowering, Path, SkipReason, Stage
 from suites.findings import Findings
+from suites.known import Known, Model
 from suites.layers import Layer, Settings, check_timeouts, merge, target_settings
 from suites.manifest import Manifest, ModelEntry
-from suites.select import Chosen, Model, choose
+from suites.pythonmodels import code_layer
+from suites.select import Chosen, choose
 from suites.targets import DeclaredTarget, Targets
 
 
@@ -32,16 +34,16 @@ def layers_of(manifest: Manifest, entries: tuple[ModelEntry, ...]) -> tuple[Laye
     return tuple(layers)
 
 
-def expand(manifest: Manifest, targets: Targets, findings: Findings) -> tuple[Planned, ...]:
+def expand(manifest: Manifest, targets: Targets, known: Known, findings: Findings) -> tuple[Planned, ...]:
     """Every case of a manifest, sorted by id; the same case from two entries is a finding."""
-    chosen = choose(manifest, findings)
+    chosen = choose(manifest, known, findings)
     planned: dict[str, Planned] = {}
     for entry in manifest.targets:
         declared = targets.declared.get(entry.value)
         if declared is None:
             continue
         maker = _Maker(manifest, declared, targets.file, findings)
-        for one in chosen:
+        for one in _on_target(manifest, entry.value, chosen, known):
             for made in maker.make(one):
                 other = planned.setdefault(made.case.id, made)
                 if other is not made:
@@ -49,9 +51,18 @@ def expand(manifest: Manifest, targets: Targets, findings: Findings) -> tuple[Pl
     return tuple(planned[key] for key in sorted(planned))
 
 
+def _on_target(manifest: Manifest, target: str, chosen: tuple[Chosen, ...], known: Known) -> tuple[Chosen, ...]:
+    """What the entries for a target choose; those that are `only` for others are as if they were not written."""
+    entries = tuple(e for e in manifest.models if not e.only or target in {only.value for only in e.only})
+    if entries == manifest.models:
+        return chosen
+    unheard = Findings()  # the same mistakes were told when all entries were read together
+    return choose(msgspec.structs.replace(manifest, models=entries), known, unheard)
+
+
 def _add_duplicate(made: Planned, other: Planned, findings: Findings) -> None:
     again, first = made.chosen.entries[-1], other.chosen.entries[-1]
-    place = (again.name or again.onnx or again.tag or again).at
+    place = (again.name or again.onnx or again.python or again.tag or again).at
     message = f"{made.case.model!r} is named twice in this manifest (first on line {first.at.line})"
     findings.add(place, message, "keep one entry, or let them differ in `lowering`")
 
@@ -65,18 +76,20 @@ class _Maker:
         self.base = target_settings(declared)
         self.targets_file = targets_file
         self.findings = findings
-        self.resolved: dict[tuple[int, ...], tuple[Settings, Case]] = {}
+        self.resolved: dict[tuple[object, ...], tuple[Settings, Case]] = {}
 
     def make(self, chosen: Chosen) -> list[Planned]:
-        settings, template = self._resolve(chosen.entries)
+        settings, template = self._resolve(chosen)
         paths = [Path(str(t.value)) for t in settings.get("paths", ())] or [Path.ONNX]
         return [Planned(case=_fill(template, chosen.model, path), chosen=chosen, settings=settings) for path in paths]
 
-    def _resolve(self, entries: tuple[ModelEntry, ...]) -> tuple[Settings, Case]:
-        key = tuple(entry.number for entry in entries)
+    def _resolve(self, chosen: Chosen) -> tuple[Settings, Case]:
+        entries, code = chosen.entries, chosen.model.code
+        key = (code.at if code else None, *(entry.number for entry in entries))
         found = self.resolved.get(key)
         if found is None:
-            settings = merge(self.base, layers_of(self.manifest, entries), self.target.name)
+            own = (code_layer(code, self.target.backend),) if code else ()
+            settings = merge(self.base, (*own, *layers_of(self.manifest, entries)), self.target.name)
             check_timeouts(settings, self.target, self.targets_file, self.findings)
             found = self.resolved[key] = settings, self._template(settings, entries)
         return found
@@ -121,7 +134,7 @@ def _fill(template: Case, model: Model, path: Path) -> Case:
         source=model.source,
         lowering=template.lowering,
         tags=tuple(dict.fromkeys((*model.tags, *template.tags))) if template.tags else model.tags,
-        group=template.group,
+        group=template.group or model.group,
         tolerance=template.tolerance,
         timeout=template.timeout,
         stage_timeouts=template.stage_timeouts,

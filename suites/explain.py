@@ -10,15 +10,15 @@ import msgspec
 from schemas.case import Case
 from schemas.errors import ManifestError, UsageError
 from schemas.target import Container, EnvVar, StageTimeout
-from suites import catalog
 from suites.assemble import Assembled, assemble
 from suites.expand import Planned
 from suites.fields import Kind
 from suites.findings import Findings, did_you_mean
 from suites.keys import TARGET
+from suites.known import Model
 from suites.layers import BUILT_IN, Traced
 from suites.manifest import Manifest
-from suites.select import Model, is_glob, matching
+from suites.select import is_glob, matching
 from suites.targets import FIELD_OF_KEY, DeclaredTarget
 from suites.units import show_duration, show_size
 
@@ -90,7 +90,8 @@ def _case(one: Planned, assembled: Assembled) -> Explained:
         *(_value(key, traced) for key in sorted(one.settings) for traced in one.settings[key]),
     ]
     if case.group:
-        place = next(e.group.at for e in reversed(one.chosen.entries) if e.group)
+        code = one.chosen.model.code
+        place = next((e.group.at for e in reversed(one.chosen.entries) if e.group), code.at if code else "")
         values.append(ExplainedValue("group", case.group, str(place), "model"))
     if case.expectation:
         wanted = case.expectation
@@ -103,8 +104,9 @@ def _from_catalog(model: Model) -> list[ExplainedValue]:
     """What the catalogue says of a model; nothing for a file."""
     if not (model.tags or model.skip):
         return []
-    where = str(catalog.place_of(model.name))
-    values = [ExplainedValue("tags", tag, where, "catalogue") for tag in model.tags]
+    where = str(model.at)
+    layer = f"class {model.code.name}" if model.code else "catalogue"
+    values = [ExplainedValue("tags", tag, where, layer) for tag in model.tags]
     if model.skip:
         values.append(ExplainedValue("skip", f"{model.skip.reason}: {model.skip.detail}", where, "catalogue"))
     return values
@@ -112,11 +114,11 @@ def _from_catalog(model: Model) -> list[ExplainedValue]:
 
 def _entry_place(one: Planned) -> object:
     entry = one.chosen.entries[-1]
-    return (entry.onnx or entry.name or entry.tag or entry).at
+    return (entry.onnx or entry.python or entry.name or entry.tag or entry).at
 
 
 def _selector(entry: object) -> str:
-    for key in ("onnx", "name", "tag"):
+    for key in ("onnx", "python", "name", "tag"):
         found = getattr(entry, key)
         if found is not None:
             return f"{key}: {found.value}"

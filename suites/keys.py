@@ -105,11 +105,15 @@ SETTINGS: Keys = {
 
 MODEL: Keys = {
     "name": _text(
-        "A model's name, or a glob over names (* also crosses slashes); beside `onnx:` the name to give.",
+        "A model's name, or a glob over names (* also crosses slashes); beside `onnx:` and `python:` the name to give.",
         example="onnx/node/test_abs*",
     ),
     "tag": _text("Takes every model that bears this tag.", example="conv"),
     "onnx": _text("An .onnx file, relative to this manifest, or an http(s) URL.", example="./my_model.onnx"),
+    "python": _text(
+        "A tester class: file.py:Class, the path relative to this manifest; file.py:Class[variant] takes one variant.",
+        example="./my_model.py:MyTester",
+    ),
     "sha256": _text(
         "Checksum of the file behind `onnx:`.",
         pattern=r"^[0-9a-f]{64}$",

@@ -10,6 +10,7 @@ from suites import catalog
 from suites.excuses import Excuse
 from suites.expand import Planned
 from suites.findings import Findings, did_you_mean
+from suites.known import Known
 from suites.manifest import Manifest
 from suites.nodes import shown
 from suites.select import matching
@@ -52,22 +53,22 @@ def _add_shared(
 
 def _entry_place(one: Planned) -> Location:
     entry = one.chosen.entries[-1]
-    return (entry.name or entry.onnx or entry.tag or entry).at
+    return (entry.name or entry.onnx or entry.python or entry.tag or entry).at
 
 
 def check_listed(
     suites_dir: Path,
-    manifests: list[Manifest],
     planned: dict[str, tuple[Planned, ...]],
+    known: Known,
     excuses: list[Excuse],
     findings: Findings,
 ) -> None:
     """Every model this folder owns is in a list or excused; an excuse that excuses nothing is told too.
 
-    A folder owns the catalogue when the catalogue's file lies in it; elsewhere only what is named is expected.
+    A folder owns its own model files, and the catalogue when the catalogue's file lies in it.
     """
     listed = {one.case.model for cases in planned.values() for one in cases}
-    names = list(catalog.by_name())
+    names = list(known)
     excused: set[str] = set()
     for excuse in excuses:
         models = matching(excuse.pattern, names)
@@ -78,15 +79,18 @@ def check_listed(
         elif listed.issuperset(models):
             findings.add(excuse.at, f"excused: {_some(models)} in a list after all", "delete this entry")
         excused.update(models)
-    if not (suites_dir / catalog.CATALOG_NAME).is_file() or not manifests:
+    if not planned:
         return
+    whole = (suites_dir / catalog.CATALOG_NAME).is_file()
     missing: dict[str, list[str]] = defaultdict(list)
-    for name in names:
+    for name in names if whole else known.files:
         if name not in listed and name not in excused:
             missing[name.rpartition("/")[0]].append(name)
     for models in missing.values():
+        model = known[models[0]]
+        listed_at = Location(f"{shown(suites_dir)}/{catalog.CATALOG_NAME}", model.at.line, 1)
         findings.add(
-            Location(f"{shown(suites_dir)}/{catalog.CATALOG_NAME}", names.index(models[0]) + 2, 1),
+            model.at if model.code else listed_at,
             f"{_some(models)} in no list",
             "add them to a manifest, or to `excused:` with the reason",
         )

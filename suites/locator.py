@@ -10,7 +10,7 @@ _LOCATOR = re.compile(r"^(?P<path>.+\.py)(?::(?P<tester>\w+)(?:\[(?P<variant>[A-
 
 
 class PythonLocator(msgspec.Struct, frozen=True):
-    """A tester class in a file. Without a class: a manifest forgot it; without a variant: the class has none, or all."""
+    """A tester class in a file; without a variant the class has none, or all of them are meant."""
 
     path: str
     tester: str = ""

@@ -17,11 +17,14 @@ from suites.keys import MANIFEST
 from suites.layers import Layer, make_layer
 from suites.nodes import parse, read_bytes, shown
 from suites.read import Reader
-from suites.targets import Targets
+from suites.targets import Targets, at_depth
 
 
 class ModelEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry of `models:`. Exactly one of `onnx`, `name` and `tag` selects; `name` beside `onnx` gives a name."""
+    """One entry of `models:`. Exactly one of `onnx`, `python`, `name` and `tag` selects.
+
+    `name` beside `onnx` or `python` gives a name.
+    """
 
     number: int
     at: Location
@@ -29,9 +32,11 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True):
     name: Entry | None = None
     tag: Entry | None = None
     onnx: Entry | None = None
+    python: Entry | None = None
     sha256: Entry | None = None
     exclude: tuple[Entry, ...] = ()
     group: Entry | None = None
+    only: tuple[Entry, ...] = ()  # targets it is for; empty: all of the suite
     lost_group: bool = False  # names a group that does not exist
 
 
@@ -69,6 +74,7 @@ def read_manifest(path: Path, targets: Targets, findings: Findings) -> Manifest 
     groups: Table = _value(table, "groups", Table())
     layers = {name: make_layer(f"group {name}", entry, targets, findings) for name, entry in groups.items()}
     models = _read_models(table, layers, targets, findings)
+    _check_only(table, models, findings)
     _check_groups_used(groups, models, findings)
     if not table:
         return None
@@ -114,7 +120,8 @@ def _check_header(table: Table, path: Path, targets: Targets, findings: Findings
     for entry in _value(table, "targets", ()):
         check_target_name(entry.value, entry.at, targets, findings)
         declared = targets.declared.get(entry.value)
-        if declared and _value(table, "pull-request", False) and not declared.target.hosted:
+        depth = Depth(_value(table, "depth", Depth.EXECUTE))
+        if declared and _value(table, "pull-request", False) and not at_depth(declared.target, depth).hosted:
             findings.add(
                 entry.at,
                 f"pull requests may only start hosted machines, and {entry.value} is not one",
@@ -139,13 +146,17 @@ def _read_model(
     number: int, entry: Entry, groups: dict[str, Layer], targets: Targets, findings: Findings
 ) -> ModelEntry:
     table: Table = entry.value
-    selectors = [key for key in ("onnx", "name", "tag") if key in table]
+    selectors = [key for key in ("onnx", "python", "name", "tag") if key in table]
     if not selectors and not table.odd:
-        findings.add(entry.at, "model: nothing says which model is meant", "add `name:`, `tag:` or `onnx:`")
+        findings.add(entry.at, "model: nothing says which model is meant", "add `name:`, `tag:`, `onnx:` or `python:`")
     if "tag" in selectors and len(selectors) > 1:
         other = selectors[0]
         findings.add(
             table["tag"].key, f"model: `tag` and `{other}` cannot stand in one entry", "make two entries of it"
+        )
+    if "onnx" in table and "python" in table:
+        findings.add(
+            table["python"].key, "model: `python` and `onnx` cannot stand in one entry", "make two entries of it"
         )
     if "sha256" in table and "onnx" not in table:
         findings.add(table["sha256"].key, "model: `sha256` belongs to `onnx:`", "remove it")
@@ -155,7 +166,7 @@ def _read_model(
             group.at, f"unknown group {group.value!r}", did_you_mean(group.value, groups, "declare it under `groups:`")
         )
         group, lost = None, True
-    label = next((str(table[key].value) for key in ("name", "onnx", "tag") if key in table), "entry")
+    label = next((str(table[key].value) for key in ("name", "onnx", "python", "tag") if key in table), "entry")
     return ModelEntry(
         number=number,
         at=entry.at,
@@ -163,11 +174,21 @@ def _read_model(
         name=table.get("name"),
         tag=table.get("tag"),
         onnx=table.get("onnx"),
+        python=table.get("python"),
         sha256=table.get("sha256"),
         exclude=_value(table, "exclude", ()),
         group=group,
+        only=_value(table, "only", ()),
         lost_group=lost,
     )
+
+
+def _check_only(table: Table, models: tuple[ModelEntry, ...], findings: Findings) -> None:
+    suite = [entry.value for entry in _value(table, "targets", ())]
+    for entry in (each for model in models for each in model.only):
+        if suite and entry.value not in suite:
+            message = f"only: the suite does not run on target {entry.value!r}"
+            findings.add(entry.at, message, did_you_mean(entry.value, suite, f"it runs on {', '.join(suite)}"))
 
 
 def _check_groups_used(groups: Table, models: tuple[ModelEntry, ...], findings: Findings) -> None:

@@ -12,26 +12,20 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from schemas.case import Skip, Source
+from schemas.case import Source
+from schemas.errors import Location
 from schemas.words import SourceKind
-from suites import catalog
 from suites.findings import Findings, did_you_mean
 from suites.keys import MODEL_PATTERN
+from suites.known import Known, Model
+from suites.locator import parse_locator
 from suites.manifest import Manifest, ModelEntry
 from suites.nodes import shown
+from suites.pythonmodels import entry_models
 
 _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*://")
 _TAG_HINT = "`generator explain MODEL` shows the tags of a model"
 _NAMESPACE = "onnx/"  # models named after their file: onnx/<stem>
-
-
-class Model(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing under test, before it meets a target."""
-
-    name: str
-    source: Source
-    tags: tuple[str, ...] = ()
-    skip: Skip | None = None
 
 
 class Chosen(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,53 +51,34 @@ def _matcher(pattern: str):  # type: ignore[no-untyped-def] # noqa: ANN202 - re'
     return re.compile(fnmatch.translate(pattern)).match
 
 
-@functools.cache
-def _names_by_tag() -> dict[str, list[str]]:
-    tagged: dict[str, list[str]] = {}
-    for name, entry in catalog.by_name().items():
-        for tag in entry.tags:
-            tagged.setdefault(tag, []).append(name)
-    return tagged
-
-
-def catalog_model(name: str) -> Model:
-    """The model of a catalogue entry; raises KeyError for an unknown name."""
-    entry = catalog.by_name()[name]
-    folder, _, case = name.removeprefix("onnx/").partition("/")
-    node = name.startswith(catalog.NODE_FOLDER)
-    source = Source(SourceKind.ONNX_NODE, case) if node else Source(SourceKind.ONNX_DATA, f"{folder}/{case}")
-    return Model(name=name, source=source, tags=entry.tags, skip=entry.as_skip())
-
-
-def choose(manifest: Manifest, findings: Findings) -> tuple[Chosen, ...]:
+def choose(manifest: Manifest, known: Known, findings: Findings) -> tuple[Chosen, ...]:
     """Every model of a manifest, sorted by name; a model comes twice when two exact entries name it."""
     broad: dict[str, list[ModelEntry]] = {}
     exact: dict[str, list[ModelEntry]] = {}
     own: dict[str, Model] = {}
     for entry in manifest.models:
-        if entry.onnx is not None:
-            model = _file_model(entry, manifest, own, findings)
-            if model is not None:
+        if entry.onnx is not None or entry.python is not None:
+            for model in _own_models(entry, manifest, known, own, findings):
                 own[model.name] = model
                 exact.setdefault(model.name, []).append(entry)
             continue
         one = entry.name is not None and not is_glob(entry.name.value)
-        for name in _excluded(entry, _taken(entry, findings), findings):
+        for name in _excluded(entry, _taken(entry, known, findings), findings):
             (exact if one else broad).setdefault(name, []).append(entry)
     return tuple(
-        Chosen(model=own.get(name) or catalog_model(name), entries=(*broad.get(name, ()), *last))
+        Chosen(model=own.get(name) or known[name], entries=(*broad.get(name, ()), *last))
         for name in sorted({*broad, *exact})
         for last in ([(entry,) for entry in exact[name]] if name in exact else [()])
     )
 
 
-def _taken(entry: ModelEntry, findings: Findings) -> list[str]:
-    names = catalog.by_name()
+def _taken(entry: ModelEntry, known: Known, findings: Findings) -> list[str]:
+    names = known
     if entry.tag is not None:
-        taken = _names_by_tag().get(entry.tag.value, [])
+        taken = known.by_tag().get(entry.tag.value, [])
         if not taken:
             message = f"no model bears the tag {entry.tag.value!r}"
-            findings.add(entry.tag.at, message, did_you_mean(entry.tag.value, _names_by_tag(), _TAG_HINT))
+            findings.add(entry.tag.at, message, did_you_mean(entry.tag.value, known.by_tag(), _TAG_HINT))
         return taken
     if entry.name is None:
         return []
@@ -136,30 +111,57 @@ def _excluded(entry: ModelEntry, taken: list[str], findings: Findings) -> list[s
     return left
 
 
-def _file_model(entry: ModelEntry, manifest: Manifest, own: dict[str, Model], findings: Findings) -> Model | None:
-    """The model behind `onnx:`; its name is `name:`, or `onnx/` and the file's stem."""
-    if entry.onnx is None:
-        return None
-    locator, at = entry.onnx.value, entry.onnx.at
-    source = _source(locator, entry, manifest, findings)
-    stem = Path(unquote(urlsplit(locator).path) if _URL.match(locator) else locator).stem
-    name = entry.name.value if entry.name else f"{_NAMESPACE}{stem}"
-    name_at = entry.name.at if entry.name else at
-    for pattern in entry.exclude:
-        findings.add(pattern.at, "exclude: `onnx:` is one model, there is nothing to exclude", "remove it")
+def _own_models(
+    entry: ModelEntry, manifest: Manifest, known: Known, own: dict[str, Model], findings: Findings
+) -> list[Model]:
+    """The models that an entry brings along; those whose name is taken become findings."""
+    made = _python_models(entry, manifest, findings) if entry.python else _file_model(entry, manifest, findings)
+    name_at = (entry.name or entry.python or entry.onnx or entry).at
+    named = [model for model in made if _may_be_called(model, known, own, name_at, findings)]
+    if entry.onnx is not None:
+        return named
+    kept = set(_excluded(entry, [model.name for model in named], findings))
+    return [model for model in named if model.name in kept]
+
+
+def _may_be_called(model: Model, known: Known, own: dict[str, Model], name_at: Location, findings: Findings) -> bool:
+    name = model.name
     if not re.search(MODEL_PATTERN, name):
         message = f"{name!r} cannot name a model: letters, digits, . _ + - and slashes between words"
         findings.add(name_at, message, "give the model a `name:` of such characters")
-        return None
-    if name in catalog.by_name():
+    elif name in known:
         findings.add(name_at, f"{name!r} is already a model of the catalogue", "give this file another `name:`")
-        return None
-    if name in own and source is not None and own[name].source != source:
-        findings.add(
-            name_at, f"{name!r} already names another file of this manifest", "give one of them another `name:`"
-        )
-        return None
-    return None if source is None else Model(name=name, source=source)
+    elif name in own and own[name].source != model.source:
+        message = f"{name!r} already names another file of this manifest"
+        findings.add(name_at, message, "give one of them another `name:`")
+    else:
+        return True
+    return False
+
+
+def _python_models(entry: ModelEntry, manifest: Manifest, findings: Findings) -> list[Model]:
+    """The models behind `python:`."""
+    if entry.python is None:
+        return []
+    locator = parse_locator(entry.python.value)
+    if locator is None:
+        message = f"python: {entry.python.value!r} is no class of a file"
+        findings.add(entry.python.at, message, "write ./file.py:Class, or ./file.py:Class[variant]")
+        return []
+    return entry_models(entry, locator, manifest, findings)
+
+
+def _file_model(entry: ModelEntry, manifest: Manifest, findings: Findings) -> list[Model]:
+    """The model behind `onnx:`; its name is `name:`, or `onnx/` and the file's stem."""
+    if entry.onnx is None:
+        return []
+    locator = entry.onnx.value
+    for pattern in entry.exclude:
+        findings.add(pattern.at, "exclude: `onnx:` is one model, there is nothing to exclude", "remove it")
+    source = _source(locator, entry, manifest, findings)
+    stem = Path(unquote(urlsplit(locator).path) if _URL.match(locator) else locator).stem
+    name = entry.name.value if entry.name else f"{_NAMESPACE}{stem}"
+    return [] if source is None else [Model(name=name, source=source)]
 
 
 def _source(locator: str, entry: ModelEntry, manifest: Manifest, findings: Findings) -> Source | None:

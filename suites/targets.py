@@ -160,7 +160,8 @@ def _check_nesting(target: Target, table: Table, at: Location, findings: Finding
     nest(
         "shard-timeout", target.shard_timeout, "job-timeout", target.job_timeout, where("shard-timeout", "job-timeout")
     )
-    limit, kind = (_HOSTED_JOB_LIMIT, "hosted") if target.hosted else (_SELF_HOSTED_JOB_LIMIT, "self-hosted")
+    hosted = target.hosted or is_hosted(target.compile_runs_on)
+    limit, kind = (_HOSTED_JOB_LIMIT, "hosted") if hosted else (_SELF_HOSTED_JOB_LIMIT, "self-hosted")
     if target.job_timeout > limit:
         message = f"target {target.name}: GitHub ends {kind} jobs after {show_duration(limit)}"
         findings.add(where("job-timeout"), message, f"give job-timeout at most {show_duration(limit)}")

@@ -34,6 +34,7 @@ _GUESS: Mapping[SourceKind, float] = {
     SourceKind.ONNX_DATA: _CATALOG_GUESS,
     SourceKind.ONNX_FILE: _FILE_GUESS,
     SourceKind.ONNX_URL: _FILE_GUESS,
+    SourceKind.PYTHON: _FILE_GUESS,
 }
 _DIGITS = 2
 

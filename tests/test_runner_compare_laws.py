@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from runner.compare import Verdict, compare
-from runner.compare.tolerances import DEFAULTS, bound
+from runner.compare.tolerances import DEFAULTS, EXACT, bound
 from runner.signature import NOTHING_COMPARED
 from runner.tensors import ELEMENT_TYPES
 from schemas.case import Tolerance
@@ -262,4 +262,4 @@ def test_defaults_are_never_stricter_than_the_plain_tools() -> None:
     "name", ["float8_e4m3fn", "float8_e5m2fnuz", "float8_e8m0fnu", "float4_e2m1fn", "bool", "int4"]
 )
 def test_conversions_and_whole_numbers_are_exact_by_default(name: str) -> None:
-    assert bound(name, DEFAULT).exact
+    assert bound(name, DEFAULT) == EXACT

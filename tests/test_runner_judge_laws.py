@@ -196,6 +196,11 @@ def test_a_process_that_dies_after_its_last_word_keeps_its_result() -> None:
     assert any("SIGSEGV" in note for note in record.notes)
 
 
+def test_a_worker_that_talks_on_after_its_last_word_is_not_believed() -> None:
+    record = judged(case(), story(stages_of(Depth.EXECUTE)), Ending(exit_code=0, reason="bad-events"))
+    assert record.outcome is Outcome.CRASH
+
+
 EXPECTED = Expectation(stage=Stage.COMPILATION, signature="why", where="suites/expectations/s.t.yaml:7")
 
 

@@ -13,7 +13,7 @@ from tests.suites_support import findings, folder, manifest, unmark
 # Each row: a manifest's body with § before every place a finding is expected at; what it says; what its remedy says.
 ONE_MISTAKE = [
     ("unknown key", "models:\n  - name: onnx/node/test_abs\n    §timout: 5m\n", "unknown key 'timout'", "did you mean timeout"),
-    ("key of later", "models:\n  - §python: ./x.py:T\n", "unknown key 'python'", "docs/suites.md"),
+    ("key of later", "models:\n  - name: onnx/node/test_abs\n    §mode: train\n", "unknown key 'mode'", "docs/suites.md"),
     ("unknown model", "models: [{name: §onnx/node/test_abss}]\n", "unknown model", "did you mean onnx/node/test_abs?"),
     ("model without folder", "models: [{name: §test_relu}]\n", "unknown model", "onnx/node/test_relu"),
     ("empty glob", "models: [{name: §onnx/nodes/*}]\n", "matches no model", "onnx/node/*"),

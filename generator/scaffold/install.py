@@ -14,7 +14,7 @@ import sys
 COMPILER = ("iree-base-compiler", "iree-base-runtime")
 VERSION = re.compile(r"\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?(\+[a-z0-9]+(\.[a-z0-9]+)*)?")
 PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.:-]*")
-PIP = (sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-input")
+PIP = (sys.executable, "-P", "-m", "pip", "install", "--disable-pip-version-check", "--no-input")
 
 
 def main() -> int:

@@ -13,11 +13,6 @@ class Bound(NamedTuple):
     atol: float
     rtol: float
 
-    @property
-    def exact(self) -> bool:
-        """Whether only equal elements pass."""
-        return self.atol == 0 and self.rtol == 0
-
 
 EXACT = Bound(0.0, 0.0)
 

@@ -7,10 +7,14 @@ from collections.abc import Callable
 from runner.protocol import Job
 from runner.work import Frontend
 from schemas.errors import UsageError
-from schemas.words import Path
+from schemas.words import Path, SourceKind
 
 
 def _onnx(job: Job) -> Frontend:
+    if job.case.source.kind is SourceKind.PYTHON:
+        from runner.frontends.onnx_tester import OnnxTesterFrontend  # noqa: PLC0415 - likewise
+
+        return OnnxTesterFrontend(job)
     from runner.frontends.onnx import OnnxFrontend  # noqa: PLC0415 - loads onnx and the importer
 
     return OnnxFrontend(job)

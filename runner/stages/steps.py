@@ -8,7 +8,7 @@ from runner.backends import iree
 from runner.compare import compare
 from runner.failures import StageFailure
 from runner.lowerings import LOWERINGS
-from runner.work import Golden, Work, present
+from runner.work import Work, present
 from schemas.words import Stage
 
 
@@ -55,8 +55,7 @@ def postprocessing(work: Work) -> None:
     if work.outputs is not None:
         work.outputs = work.frontend.postprocess(work.outputs)
     if work.golden is not None:
-        values = work.frontend.postprocess(tuple(each.value for each in work.golden))
-        work.golden = tuple(Golden(each.name, value) for each, value in zip(work.golden, values, strict=True))
+        work.golden = work.frontend.postprocess_golden(work.golden)
 
 
 def comparison(work: Work) -> None:

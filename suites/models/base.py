@@ -86,7 +86,7 @@ class Tester(abc.ABC):
         return outputs
 
     def postprocess(self, outputs: Arrays) -> Any:
-        """A last view of the outputs, the same for golden and compiled ones: softmax, boxes, … Stage `postprocessing`."""
+        """A last view of either side's outputs: a softmax, boxes, a picture. Stage `postprocessing`."""
         return outputs
 
     def save_processed_outputs(self, outputs: Arrays, folder: Path) -> None:

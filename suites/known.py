@@ -1,0 +1,70 @@
+"""The catalogue and the model files of a folder turned into one register of models by name and by tag."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from schemas.case import Skip, Source
+from schemas.errors import Location
+from schemas.words import SourceKind
+from suites import catalog
+from suites.modelfile import TesterClass
+
+
+class Model(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing under test, before it meets a target. `code` is the class of a model that is a Python file."""
+
+    name: str
+    source: Source
+    tags: tuple[str, ...] = ()
+    skip: Skip | None = None
+    group: str = ""
+    code: TesterClass | None = None
+
+    @property
+    def at(self) -> Location:
+        """Where it is declared; raises KeyError for a model that only a manifest names."""
+        return self.code.at if self.code else catalog.place_of(self.name)
+
+
+class Known(Mapping[str, Model]):
+    """Every model that a manifest of one folder may name; `files` are those of its own model files."""
+
+    def __init__(self, files: Mapping[str, Model]) -> None:
+        self.files = files
+        self._entries = catalog.by_name()
+        self._tagged: dict[str, list[str]] | None = None
+
+    def __getitem__(self, name: str) -> Model:
+        return self.files[name] if name in self.files else catalog_model(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._entries or name in self.files
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._entries
+        yield from self.files
+
+    def __len__(self) -> int:
+        return len(self._entries) + len(self.files)
+
+    def by_tag(self) -> dict[str, list[str]]:
+        """Names by tag."""
+        if self._tagged is None:
+            self._tagged = {}
+            for name in self:
+                tags = self.files[name].tags if name in self.files else self._entries[name].tags
+                for tag in tags:
+                    self._tagged.setdefault(tag, []).append(name)
+        return self._tagged
+
+
+def catalog_model(name: str) -> Model:
+    """The model of a catalogue entry; raises KeyError for an unknown name."""
+    entry = catalog.by_name()[name]
+    folder, _, case = name.removeprefix("onnx/").partition("/")
+    node = name.startswith(catalog.NODE_FOLDER)
+    source = Source(SourceKind.ONNX_NODE, case) if node else Source(SourceKind.ONNX_DATA, f"{folder}/{case}")
+    return Model(name=name, source=source, tags=entry.tags, skip=entry.as_skip())
