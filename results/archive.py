@@ -17,6 +17,8 @@ from schemas.report import Problem, ProblemKind
 MAX_MEMBERS = 200_000
 MAX_MEMBER_BYTES = 512 * 1024**2
 MAX_TOTAL_BYTES = 4 * 1024**3
+#: What artifacts are packed with. The others let a few bytes become gigabytes within one read, before any count.
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _CHUNK = 1024**2
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError)
 
@@ -33,7 +35,7 @@ def unpack(archive: Path, label: str, spool: Path) -> Unpacked:
 
     Copies every ``records.jsonl`` and ``results.json`` below ``spool`` under names of our own; no path escapes.
 
-    Absolute paths, ``..``, drive letters, links, encrypted and oversized members are refused and named.
+    Absolute paths, ``..``, drive letters, links, encrypted, oversized and oddly packed members are refused and named.
     """
     problems: list[Problem] = []
     folders: dict[str, dict[str, Path]] = {}
@@ -92,6 +94,8 @@ def _objection(info: zipfile.ZipInfo) -> str:
         return "it is a symbolic link"
     if info.flag_bits & 0x1:
         return "it is encrypted"
+    if info.compress_type not in _METHODS:
+        return f"it is packed by method {info.compress_type}, which no artifact is"
     return ""
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from results.text import log_line, log_lines
 from schemas.errors import E2EShardError, Exit
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return command(arguments)
     except E2EShardError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(log_lines(f"error: {error}"), file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
         sys.stderr.close()  # whoever read our output has seen enough
@@ -84,13 +85,13 @@ def _run_merge(arguments: argparse.Namespace) -> int:
     head = merge(arguments.inputs, arguments.matrix, arguments.selection, arguments.out)
     append_summary(os.environ, arguments.out / "summary.md")
     counts = " ".join(f"{outcome}={count}" for outcome, count in head.totals.items() if count)
+    counts += f" flaky={head.flaky}" if head.flaky else ""
     told = "RED" if head.red else "as expected"
     marks = "".join([", PARTIAL" if head.partial else "", "" if head.planned else ", unplanned"])
     print(f"{sum(head.totals.values())} cases {told}{marks}: {counts or 'no records'}")
     for problem in head.problems:
-        print(
-            f"{'problem' if problem.red else 'note'}: {problem.kind}: {problem.file}: {problem.text}", file=sys.stderr
-        )
+        kind = "problem" if problem.red else "note"
+        print(log_line(f"{kind}: {problem.kind}: {problem.file}: {problem.text}"), file=sys.stderr)
     print("report: " + " ".join(str(arguments.out / name) for name in WRITERS))
     return Exit.UNEXPECTED if head.red else Exit.OK
 
@@ -115,8 +116,7 @@ def _run_compare(arguments: argparse.Namespace) -> int:
     from schemas.codec import encode_pretty  # noqa: PLC0415
 
     found = compare(load(arguments.old), load(arguments.new))
-    text = encode_pretty(found).decode() if arguments.format == "json" else markdown(found)
-    print(text, end="")
+    print(encode_pretty(found).decode().rstrip() if arguments.format == "json" else log_lines(markdown(found)))
     return Exit.UNEXPECTED if found.red else Exit.OK
 
 
@@ -146,8 +146,10 @@ def _run_expectations(arguments: argparse.Namespace) -> int:
     _hand_over(found.patches, write=arguments.write)
     if found.partial:
         print("note: a PARTIAL run; cases that did not run keep their entries", file=sys.stderr)
+    if found.flaky:
+        print(f"note: {found.flaky} flaky case(s) keep what the files say of them", file=sys.stderr)
     for one in found.refused:
-        print(f"not declared: {one.case}: {one.why}\n    mend: {one.remedy}", file=sys.stderr)
+        print(f"{log_line(f'not declared: {one.case}: {one.why}')}\n    mend: {one.remedy}", file=sys.stderr)
     return Exit.UNEXPECTED if found.refused else Exit.OK
 
 

@@ -19,6 +19,7 @@ class Change(StrEnum):
     REGRESSION = "regression"  # passed, and does not any more (nor was it skipped)
     FIX = "fix"  # failed, and passes
     CHANGED = "changed"  # fails both times, but at another stage, in another way or with another signature
+    FLAKY = "flaky"  # in one of the two runs it did not end twice in the same way: no verdict to compare
     UNJUDGED = "unjudged"  # had a verdict, and has none now (skipped; or failed, and was lost)
     JUDGED = "judged"  # had no verdict, and has one now
     NEW = "new"
@@ -104,6 +105,8 @@ def _change(before: Row | None, after: Row | None) -> Change | None:
     if before is None or after is None:
         return Change.NEW if before is None else Change.VANISHED
     was, now = before.outcome, after.outcome
+    if before.flaky or after.flaky:
+        return _unsteady(before, after)
     if was in _PASSING and now not in _PASSING:
         return Change.UNJUDGED if now is Outcome.SKIP else Change.REGRESSION
     if was in _FAILING and now in _FAILING:
@@ -114,13 +117,21 @@ def _change(before: Row | None, after: Row | None) -> Change | None:
     return Change.JUDGED if was not in _PASSING and (now in _PASSING or now in _FAILING) else None
 
 
+def _unsteady(before: Row, after: Row) -> Change | None:
+    """A case that is flaky in one of the runs neither regressed nor was mended; one that is so in both is as it was."""
+    if before.flaky and after.flaky:
+        return None
+    return Change.FLAKY if after.flaky or after.outcome in _PASSING | _FAILING else Change.UNJUDGED
+
+
 def _describe(row: Row | None) -> str:
     if row is None:
         return ""
+    mark = "flaky, first " if row.flaky else ""
     if not row.kind:
-        return row.outcome.value
+        return f"{mark}{row.outcome}"
     kind = row.kind if row.outcome is not Outcome.XFAIL else f"expected {row.kind}"
-    return f"{kind} at {row.exit_status}: {row.signature}"
+    return f"{mark}{kind} at {row.exit_status}: {row.signature}"
 
 
 def _overlaps(old: Run, new: Run) -> tuple[Overlap, ...]:

@@ -11,6 +11,7 @@ HEADINGS: dict[Change, str] = {
     Change.REGRESSION: "Regressions",
     Change.FIX: "Fixes",
     Change.CHANGED: "Fail in another way",
+    Change.FLAKY: "Flaky in one of the runs",
     Change.UNJUDGED: "No verdict any more",
     Change.JUDGED: "A verdict for the first time",
     Change.NEW: "New cases",

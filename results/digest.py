@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from results.view import kind_of
+from results.view import both_ends, kind_of
 from schemas.record import Record
 from schemas.words import Outcome
 
@@ -40,6 +40,7 @@ class Digest(msgspec.Struct, frozen=True, kw_only=True):
     examples: dict[tuple[str, Outcome, str], Example]  # by stage, kind of end, signature
     xpass: tuple[tuple[str, str], ...]  # case, file:line of the expectation
     infra: tuple[tuple[str, str], ...]  # case, what happened
+    flaky: tuple[tuple[str, str, str], ...]  # case, the first run's end, the second's
     slowest: tuple[Slow, ...]
 
 
@@ -48,6 +49,7 @@ def digest(records: Iterable[Record]) -> Digest:
     examples: dict[tuple[str, Outcome, str], tuple[Record, list[str]]] = {}
     xpass: list[tuple[str, str]] = []
     infra: list[tuple[str, str]] = []
+    flaky: list[tuple[str, str, str]] = []
     slowest: list[Slow] = []
     for record in records:
         kind = kind_of(record.outcome, record.expectation)
@@ -58,12 +60,15 @@ def digest(records: Iterable[Record]) -> Digest:
             infra.append((record.case, signature or "; ".join(record.notes)))
         elif kind and record.outcome is not Outcome.XFAIL:
             _keep(examples, (record.exit_status, kind, signature), record)
+        if record.flaky:
+            flaky.append((record.case, *both_ends(record)))
         if record.seconds > 0:
             _push(slowest, record)
     return Digest(
         examples={key: _example(*kept) for key, kept in examples.items()},
         xpass=tuple(xpass),
         infra=tuple(infra),
+        flaky=tuple(flaky),
         slowest=tuple(sorted(slowest, key=lambda slow: (-slow.seconds, slow.case))),
     )
 

@@ -16,6 +16,7 @@ from schemas.record import (
     REPORT_SCHEMA,
     RESULTS_SCHEMA,
     CaseRecord,
+    CaseRerun,
     CaseStarted,
     JournalLine,
     Provenance,
@@ -49,6 +50,7 @@ class _State:
     def __init__(self) -> None:
         self.header: ShardHeader | None = None
         self.entries: list[Entry] = []
+        self.latest: dict[str, int] = {}  # case -> index of its last entry
         self.started: dict[str, Start] = {}
         self.footer: ShardFooter | None = None
         self.damage: list[str] = []
@@ -153,19 +155,29 @@ def _feed(state: _State, number: int, offset: int, line: bytes, path: str) -> No
         attempt = state.header.attempt if state.header else 1
         name = sys.intern(item.case)
         state.started[name] = Start(name, attempt, item.started)
-    elif isinstance(item, CaseRecord):
+    elif isinstance(item, CaseRecord | CaseRerun):
         attempt = state.header.attempt if state.header else item.record.attempt
         state.started.pop(item.record.case, None)
-        state.entries.append(_entry(item, attempt, line, path, offset))
+        _enter(state, item, _entry(item, attempt, line, path, offset))
     else:
         state.footer = item
 
 
-def _entry(item: CaseRecord, attempt: int, line: bytes, path: str, offset: int) -> Entry:
+def _enter(state: _State, item: CaseRecord | CaseRerun, entry: Entry) -> None:
+    """A second run's line has both results and takes the place of the first's; two first lines are two results."""
+    before = state.latest.get(entry.case)
+    if isinstance(item, CaseRerun) and before is not None and state.entries[before].attempt == entry.attempt:
+        state.entries[before] = entry
+        return
+    state.latest[entry.case] = len(state.entries)
+    state.entries.append(entry)
+
+
+def _entry(item: CaseRecord | CaseRerun, attempt: int, line: bytes, path: str, offset: int) -> Entry:
     return Entry(
         case=sys.intern(item.record.case),
         attempt=attempt,
-        red=item.record.outcome.is_red,
+        red=item.record.outcome.is_red or item.record.flaky,
         fingerprint=int.from_bytes(hashlib.blake2b(line.strip(), digest_size=8).digest(), "big"),
         path=path,
         offset=offset,

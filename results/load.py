@@ -30,6 +30,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     kind: Outcome | None  # FAIL, CRASH, TIMEOUT, OOM, INFRA; None where nothing failed
     signature: str
     seconds: float
+    flaky: bool = False
 
     @property
     def key(self) -> str:
@@ -61,6 +62,7 @@ class _Slim(msgspec.Struct, frozen=True):
     expectation: Expectation | None = None
     error: ErrorInfo | None = None
     seconds: float = 0.0
+    flaky: bool = False
 
 
 class _SlimReport(msgspec.Struct, frozen=True):
@@ -116,5 +118,6 @@ def _rows(path: Path, records: Iterable[Record | _Slim]) -> dict[str, Row]:
             kind=kind_of(record.outcome, record.expectation),
             signature=record.error.signature if record.error is not None else "",
             seconds=record.seconds,
+            flaky=record.flaky,
         )
     return rows

@@ -16,14 +16,14 @@ from results.join import Joined, join
 from results.journal import scan
 from results.plan import Plan, make_plan
 from results.scan import Entry, Scan
-from results.spool import SpooledRecords
+from results.spool import SpooledRecords, decode_record
 from results.tally import tally
 from results.view import View
 from results.write import write_all
 from schemas.codec import decode
 from schemas.errors import UsageError
 from schemas.matrix import MATRIX_SCHEMA, SELECTION_SCHEMA, Matrix, Selection
-from schemas.record import CaseRecord, Provenance
+from schemas.record import Provenance
 from schemas.report import Problem, ProblemKind, ReportHead, ShardEntry, Superseded
 
 T = TypeVar("T", Matrix, Selection)
@@ -115,6 +115,7 @@ def _head(joined: Joined, scans: Sequence[Scan], records: SpooledRecords, proble
         partial_detail=joined.partial_detail,
         red=counts.red or not records or any(problem.red for problem in problems),
         totals=counts.totals,
+        flaky=counts.flaky,
         groups=counts.groups,
         skips=counts.skips,
         signatures=counts.signatures,
@@ -144,7 +145,7 @@ def _shard(scan: Scan, joined: Joined) -> ShardEntry:
 def _superseded(entry: Entry) -> Superseded:
     with Path(entry.path).open("rb") as file:
         file.seek(entry.offset)
-        record = decode(file.read(entry.length), CaseRecord).record
+        record = decode_record(file.read(entry.length))
     return Superseded(
         case=entry.case,
         attempt=entry.attempt,

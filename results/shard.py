@@ -44,6 +44,7 @@ def shard_view(results: ShardResults, matrix: Matrix | None) -> View:
         partial_detail=f"{have} of the {len(owed)} cases of this shard have a result" if absent else "",
         red=counts.red or not records,
         totals=counts.totals,
+        flaky=counts.flaky,
         groups=counts.groups,
         skips=counts.skips,
         signatures=counts.signatures,

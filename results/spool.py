@@ -12,11 +12,11 @@ import msgspec
 
 from results.join import Decision
 from results.plan import split_key
-from schemas.record import CaseRecord, ErrorInfo, Record
+from schemas.record import CaseRecord, CaseRerun, ErrorInfo, Record
 from schemas.report import EXIT_UNKNOWN
 from schemas.words import EXIT_NOT_RUN, Depth, Outcome
 
-_RECORD: msgspec.json.Decoder[CaseRecord] = msgspec.json.Decoder(CaseRecord)
+_RECORD: msgspec.json.Decoder[CaseRecord | CaseRerun] = msgspec.json.Decoder(CaseRecord | CaseRerun)
 #: Files kept open at a time; below the usual limit of 1,024 a process.
 _MAX_OPEN = 200
 
@@ -58,7 +58,7 @@ class SpooledRecords(Sequence[Record]):
         if entry is None:
             return absent_record(decision)
         data = os.pread(self._file(entry.path), entry.length, entry.offset)
-        record = _RECORD.decode(data).record
+        record = decode_record(data)
         if record.attempt != entry.attempt:
             record = msgspec.structs.replace(record, attempt=entry.attempt)
         return record
@@ -71,6 +71,11 @@ class SpooledRecords(Sequence[Record]):
             number = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._open[path] = number
         return number
+
+
+def decode_record(line: bytes) -> Record:
+    """The record of a journal's line, of a first run or of a second."""
+    return _RECORD.decode(line).record
 
 
 def absent_record(decision: Decision) -> Record:

@@ -18,6 +18,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
     """All counts of a report."""
 
     totals: dict[Outcome, int]
+    flaky: int
     groups: tuple[GroupTotals, ...]
     skips: tuple[SkipTotal, ...]
     signatures: tuple[SignatureTotal, ...]
@@ -30,11 +31,13 @@ class _Group:
         self.outcomes: Counter[Outcome] = Counter()
         self.stages: Counter[str] = Counter()
         self.seconds = 0.0
+        self.flaky = 0
 
 
 class _Signature:
     def __init__(self) -> None:
         self.expected = 0
+        self.flaky = 0
         self.cases: list[str] = []
         self.models: set[str] = set()
 
@@ -49,6 +52,7 @@ def tally(records: Iterable[Record]) -> Tally:
         group = groups[record.suite, record.target]
         group.outcomes[record.outcome] += 1
         group.seconds += record.seconds
+        group.flaky += record.flaky
         if record.outcome is Outcome.SKIP:
             skips[record.skip_reason or SkipReason.MANIFEST] += 1
         elif record.exit_status != EXIT_PASS:
@@ -60,6 +64,7 @@ def tally(records: Iterable[Record]) -> Tally:
             text = record.error.signature if record.error is not None else ""
             signature = signatures[record.exit_status, kind, text]
             signature.expected += record.outcome is Outcome.XFAIL
+            signature.flaky += record.flaky
             signature.cases.append(sys.intern(record.case))
             signature.models.add(sys.intern(record.model))
     totals: Counter[Outcome] = Counter()
@@ -67,11 +72,12 @@ def tally(records: Iterable[Record]) -> Tally:
         totals.update(group.outcomes)
     return Tally(
         totals={outcome: totals[outcome] for outcome in Outcome},
+        flaky=sum(group.flaky for group in groups.values()),
         groups=tuple(_group(suite, target, group) for (suite, target), group in sorted(groups.items())),
         skips=tuple(SkipTotal(reason=r, count=n) for r, n in sorted(skips.items(), key=lambda p: (-p[1], p[0]))),
         signatures=_signatures(signatures),
         missing=tuple(missing),
-        red=any(outcome.is_red for outcome, count in totals.items() if count),
+        red=any(outcome.is_red for outcome, count in totals.items() if count) or any(g.flaky for g in groups.values()),
     )
 
 
@@ -83,6 +89,7 @@ def _group(suite: str, target: str, group: _Group) -> GroupTotals:
         seconds=round(group.seconds, 3),
         outcomes={outcome: group.outcomes[outcome] for outcome in Outcome},
         stages=dict(sorted(group.stages.items())),
+        flaky=group.flaky,
     )
 
 
@@ -97,6 +104,7 @@ def _signatures(found: dict[tuple[str, Outcome, str], _Signature]) -> tuple[Sign
             unexpected=len(item.cases) - item.expected,
             models=len(item.models),
             cases=tuple(sorted(item.cases)),
+            flaky=item.flaky,
         )
         for (stage, kind, text), item in found.items()
     ]

@@ -8,6 +8,7 @@ import re
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 #: Characters that reorder or hide the text around them: C0, C1, bidirectional controls, zero width.
 _INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+_COMMAND = re.compile(r"^(\s*)::")
 _TICKS = re.compile("`+")
 _PIPES = re.compile(r"(\\*)\|")
 
@@ -28,6 +29,21 @@ def shorten(text: str, limit: int) -> str:
 def one_line(text: str, limit: int = 400) -> str:
     """``text`` without line breaks, invisible and control characters, and bounded."""
     return shorten(" ".join(_INVISIBLE.sub(" ", text).split()), limit)
+
+
+def log_line(text: str) -> str:
+    """``text`` as one line of a log, without what GitHub would obey there.
+
+    That is ``::command`` where a line begins, blanks left out, and ``##[command]`` anywhere in it (``ActionCommand`` of
+    GitHub's runner).
+    """
+    line = _INVISIBLE.sub(" ", text).rstrip().replace("##[", "# #[")
+    return _COMMAND.sub(r"\1: :", line)
+
+
+def log_lines(text: str) -> str:
+    """Several lines, each made harmless for a log."""
+    return "\n".join(map(log_line, text.splitlines()))
 
 
 def code(text: str, limit: int = 400) -> str:

@@ -54,7 +54,7 @@ def measure(runs: Iterable[Run]) -> dict[str, dict[str, float]]:
     samples: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for run in runs:
         for row in run.rows.values():
-            if row.outcome in _GOOD and row.seconds > 0:
+            if row.outcome in _GOOD and not row.flaky and row.seconds > 0:
                 samples[row.target][row.key].append(row.seconds)
     return {target: {key: p75(values) for key, values in cases.items()} for target, cases in samples.items()}
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from schemas.case import Expectation
-from schemas.record import Record
+from schemas.record import ErrorInfo, Record
 from schemas.report import ReportHead
 from schemas.words import Outcome
 
@@ -28,6 +28,19 @@ def title(head: ReportHead) -> str:
 
 #: Outcomes of a case that went wrong by itself (not MISSING, which nobody saw; not XPASS, which went right).
 FAILED = frozenset({Outcome.FAIL, Outcome.CRASH, Outcome.TIMEOUT, Outcome.OOM, Outcome.INFRA})
+
+
+def told(outcome: Outcome, exit_status: str, error: ErrorInfo | None) -> str:
+    """An ending in words: ``PASS``, ``CRASH at compilation: SIGSEGV in iree-compile``."""
+    where = f" at {exit_status}" if error is not None and exit_status != outcome else ""
+    return f"{outcome}{where}{f': {error.signature}' if error is not None else ''}"
+
+
+def both_ends(record: Record) -> tuple[str, str]:
+    """How a case ended at first, and how when it was run again, in words; empty where it was not."""
+    again = record.rerun
+    first = told(record.outcome, record.exit_status, record.error)
+    return first, told(again.outcome, again.exit_status, again.error) if again is not None else ""
 
 
 def kind_of(outcome: Outcome, expectation: Expectation | None) -> Outcome | None:

@@ -21,6 +21,11 @@ def workflow_errors(records: Sequence[Record], name: str) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def one_error(name: str, text: str) -> str:
+    """One ``::error`` command, where all cases ended red for one reason."""
+    return _command("error", name, text)
+
+
 def notice(name: str, text: str) -> str:
     """One ``::notice`` command."""
     return _command("notice", name, text)
@@ -29,6 +34,8 @@ def notice(name: str, text: str) -> str:
 def _text(record: Record) -> str:
     stage = f"at {record.exit_status}: " if record.exit_status != record.outcome else ""
     why = record.error.signature if record.error else "; ".join(record.notes)
+    if record.flaky and record.error:
+        why = f"{why}; {record.notes[-1]}"
     return "\n".join(filter(None, (f"{stage}{why}", f"reproduce: {record.reproduce}" if record.reproduce else "")))
 
 

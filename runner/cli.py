@@ -11,12 +11,14 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from results.text import log_lines
 from runner.options import Options, parse
 from schemas.errors import E2EShardError, Exit
 
 if TYPE_CHECKING:
     from runner.select import Batch
     from runner.shard import Outcome
+    from schemas.case import Case
 
 _INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
 
@@ -26,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _main(parse(argv))
     except E2EShardError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(log_lines(f"error: {error}"), file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         return _INTERRUPTED
@@ -38,14 +40,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(options: Options) -> int:
     logging.basicConfig(level=options.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
-    from runner.select import select  # noqa: PLC0415 - keeps --help quick
-    from suites import workspace  # noqa: PLC0415
-
-    batches = select(workspace.load(options.suites), options)
+    batches = _batches(options)
     if options.collect_only:
         return _collect(batches)
     outcomes = _run(batches, options)
     return _exit_code(outcomes, batches)
+
+
+def _batches(options: Options) -> tuple[Batch, ...]:
+    """What to run: of bundles alone, or of the suites."""
+    if options.bundles:
+        from runner.bundle.batches import batches_of  # noqa: PLC0415 - keeps --help quick
+
+        return batches_of(options)
+    from runner.select import select  # noqa: PLC0415 - likewise
+    from suites import workspace  # noqa: PLC0415
+
+    return select(workspace.load(options.suites), options)
 
 
 def _collect(batches: Sequence[Batch]) -> int:
@@ -60,16 +71,13 @@ def _run(batches: Sequence[Batch], options: Options) -> list[Outcome]:
     from runner import closing, toolchain  # noqa: PLC0415
     from runner.schedule import Stop  # noqa: PLC0415
     from runner.shard import ShardRun  # noqa: PLC0415
-    from suites import timings  # noqa: PLC0415
-
-    recorded = timings.load(options.suites)
     on_ci = os.environ.get("GITHUB_ACTIONS") == "true" or bool(os.environ.get("CI"))
     outcomes: list[Outcome] = []
     with _stop_on_signals() as stopped:
         for batch in batches:
-            tools = toolchain.find(options.compiler, batch.target)
+            tools = toolchain.find(options.compiler, batch.target, compiler=batch.needs_compiler)
             shard = ShardRun(batch, options, tools, on_ci=on_ci)
-            outcome = shard.run(lambda case: recorded.seconds(case.target, case), stopped)
+            outcome = shard.run(_expected_seconds(batch, options), stopped)
             closing.show(outcome, options, os.environ)
             outcomes.append(outcome)
             if outcome.stop is Stop.INTERRUPTED:
@@ -77,11 +85,23 @@ def _run(batches: Sequence[Batch], options: Options) -> list[Outcome]:
     return outcomes
 
 
+def _expected_seconds(batch: Batch, options: Options) -> Callable[[Case], float]:
+    """How long each case should take: as recorded, or as a bundle's own run did."""
+    if batch.bundles:
+        return lambda case: batch.bundles[case.id].seconds
+    from suites import timings  # noqa: PLC0415 - a repository with bundles only may have no suites
+
+    recorded = timings.load(options.suites)
+    return lambda case: recorded.seconds(case.target, case)
+
+
 def _exit_code(outcomes: Sequence[Outcome], batches: Sequence[Batch]) -> int:
     from runner.schedule import Stop  # noqa: PLC0415
 
     if any(outcome.stop is Stop.INTERRUPTED for outcome in outcomes):
         return _INTERRUPTED
+    if outcomes and all(outcome.hindrance is not None and not outcome.hindrance.skip for outcome in outcomes):
+        return Exit.CANNOT_START
     red = any(record.outcome.is_red for outcome in outcomes for record in outcome.records)
     short = len(outcomes) < len(batches) or any(outcome.missing or outcome.trouble for outcome in outcomes)
     return Exit.UNEXPECTED if red or short else Exit.OK

@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 from results.step_summary import append_summary
-from runner.annotations import notice, workflow_errors
+from results.text import log_lines
+from runner.annotations import notice, one_error, workflow_errors
 from runner.options import Options
 from runner.progress import clock
+from runner.reproduce import bundle_command
 from runner.schedule import Stop
 from runner.shard import Outcome
 from schemas.record import Record
@@ -22,16 +24,23 @@ _MOST_FAILURES = 50
 def show(outcome: Outcome, options: Options, environment: Mapping[str, str], stream: TextIO | None = None) -> None:
     """Print what a person wants to know at the end, and what GitHub reads."""
     stream = stream or sys.stdout
-    for line in (*_slowest(outcome.records, options.durations), *_failures(outcome.records), *_ending(outcome)):
-        print(line, file=stream)
+    unexpected = _hindered(outcome) or _failures(outcome)
+    for text in (*_slowest(outcome.records, options.durations), *unexpected, *_ending(outcome)):
+        print(log_lines(text), file=stream)  # what a model or a tool said must not speak to GitHub
     if environment.get("GITHUB_ACTIONS") == "true":
-        for line in (
-            *workflow_errors(outcome.records, outcome.batch.name),
-            notice(outcome.batch.name, counts(outcome)),
-        ):
+        for line in _annotations(outcome):
             print(line, file=stream)
         append_summary(environment, outcome.batch.folder / "summary.md")
     stream.flush()
+
+
+def _annotations(outcome: Outcome) -> list[str]:
+    name, missing = outcome.batch.name, outcome.hindrance
+    if missing is None:
+        errors = list(workflow_errors(outcome.records, name))
+    else:
+        errors = [] if missing.skip else [one_error(name, missing.why)]
+    return [*errors, notice(name, counts(outcome))]
 
 
 def counts(outcome: Outcome) -> str:
@@ -39,7 +48,9 @@ def counts(outcome: Outcome) -> str:
     found = Counter(str(record.outcome) for record in outcome.records)
     if outcome.missing:
         found["MISSING"] += outcome.missing
-    return f"{found.total()} cases: {', '.join(f'{n} {name}' for name, n in sorted(found.items())) or 'none'}"
+    flaky = sum(record.flaky for record in outcome.records)
+    also = f" ({flaky} flaky)" if flaky else ""
+    return f"{found.total()} cases: {', '.join(f'{n} {name}' for name, n in sorted(found.items())) or 'none'}{also}"
 
 
 def _slowest(records: Sequence[Record], how_many: int) -> list[str]:
@@ -47,17 +58,27 @@ def _slowest(records: Sequence[Record], how_many: int) -> list[str]:
     return [f"{len(slowest)} slowest cases:", *(f"  {r.seconds:8.2f}s {r.case}" for r in slowest)] if slowest else []
 
 
-def _failures(records: Sequence[Record]) -> list[str]:
-    red = [record for record in records if record.outcome.is_red]
+def _hindered(outcome: Outcome) -> list[str]:
+    """One reason for all, where the machine lacks what every case needs."""
+    missing = outcome.hindrance
+    if missing is None:
+        return []
+    return [f"nothing could run on {outcome.batch.target.name}: {missing.why}"]
+
+
+def _failures(outcome: Outcome) -> list[str]:
+    red = [record for record in outcome.records if record.outcome.is_red]
     lines = [f"{len(red)} unexpected:"] if red else []
     for record in red[:_MOST_FAILURES]:
         stage = f" at {record.exit_status}" if record.exit_status != record.outcome else ""
         lines.append(f"  {record.outcome} {record.case}{stage}")
         if record.error is not None:
             lines.append(f"      {record.error.signature}")
-        lines.extend(f"      {note}" for note in record.notes if record.error is None)
+        lines.extend(f"      {note}" for note in record.notes if record.error is None or record.rerun is not None)
         if record.reproduce:
             lines.append(f"      {record.reproduce}")
+        if record.bundle:
+            lines.append(f"      {bundle_command(_shown(outcome.batch.folder / record.bundle))}")
     if len(red) > _MOST_FAILURES:
         lines.append(f"  and {len(red) - _MOST_FAILURES} more: see summary.md")
     return lines
@@ -66,6 +87,10 @@ def _failures(records: Sequence[Record]) -> list[str]:
 def _ending(outcome: Outcome) -> list[str]:
     batch = outcome.batch
     lines = [f"{batch.name}: {counts(outcome)}", f"  results in {_shown(batch.folder)}"]
+    if outcome.unrepeated and outcome.stop is Stop.DONE:
+        lines.append(
+            f"  {outcome.unrepeated} of them could not be run a second time: no time, no room or no device left"
+        )
     if outcome.stop is Stop.SHARD_DEADLINE:
         lines.append(
             f"  the shard's own deadline of {clock(batch.target.shard_timeout)} ended it; --resume goes on from here"

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import pathlib
 import shutil
 from enum import StrEnum
 
 import msgspec
 
+from runner.bundle.cleanup import DEFAULT_LIMIT, Cleanup
+from runner.bundle.layout import folder_name
+from runner.bundle.seal import Rules, seal
+from runner.protocol import Job
 from schemas.case import Case
-from schemas.record import StageResult
-from schemas.words import Outcome, StageStatus
+from schemas.record import Provenance, Record, StageResult
+from schemas.words import StageStatus
+
+log = logging.getLogger("runner.folder")
 
 #: What a run leaves in its folder; a fresh run removes exactly these and nothing that somebody else put there.
-_LEAVINGS = ("records.jsonl", "results.json", "junit.xml", "report.xlsx", "summary.md", "logs", "work")
+_REPORTS = ("records.jsonl", "results.json", "junit.xml", "report.xlsx", "summary.md")
+_LEAVINGS = (*_REPORTS, "logs", "work", "again", "bundles")
+_USUAL = Rules(level=Cleanup.LARGE, limit=DEFAULT_LIMIT)
 
 
 class Keep(StrEnum):
-    """Which cases' working folders stay."""
+    """Which cases leave a bundle."""
 
     FAILED = "failed"
     ALL = "all"
@@ -28,14 +37,28 @@ class Keep(StrEnum):
 class ShardFolder:
     """``OUT/<suite>/<target>/<shard>``."""
 
-    def __init__(self, root: pathlib.Path, keep: Keep) -> None:
+    def __init__(self, root: pathlib.Path, keep: Keep, rules: Rules = _USUAL) -> None:
         self.root = root.absolute()
-        self._keep = keep
+        self.provenance = Provenance()  # what a bundle says it was made by; known once the run has begun
+        self._keep = keep if rules.level.bundles else Keep.NONE
+        self._rules = rules
+
+    @property
+    def keeps_bundles(self) -> bool:
+        """Whether a case may have to leave its stages' results."""
+        return self._keep is not Keep.NONE
 
     @property
     def journal(self) -> pathlib.Path:
         """``records.jsonl``."""
         return self.root / "records.jsonl"
+
+    @property
+    def again(self) -> ShardFolder:
+        """Where second runs leave what they leave."""
+        folder = ShardFolder(self.root / "again", self._keep, self._rules)
+        folder.provenance = self.provenance
+        return folder
 
     @property
     def zygote_log(self) -> pathlib.Path:
@@ -69,11 +92,40 @@ class ShardFolder:
                 folder.mkdir()
         return folders
 
-    def ended(self, case: Case, outcome: Outcome) -> None:
-        """Remove what a finished case need not leave: its working folder (see Keep) and a log without a word in it."""
+    def ended(self, job: Job, record: Record) -> Record:
+        """Keep a finished case's bundle where one is wanted (see Keep), and remove the rest of what it left.
+
+        The record as it is then: with its bundle's place, or a note of why there is none.
+        """
+        case = job.case
         _drop_empty(self._logs(case) / "case.log")
-        if self._keep is Keep.NONE or (self._keep is Keep.FAILED and not outcome.is_red):
-            shutil.rmtree(self._work(case), ignore_errors=True)
+        if self._keep is Keep.ALL or (self._keep is Keep.FAILED and record.outcome.is_red):
+            record = self._bundled(job, record)
+        shutil.rmtree(self._work(case), ignore_errors=True)
+        if self._rules.level is Cleanup.EVERYTHING:
+            shutil.rmtree(self._logs(case), ignore_errors=True)
+            stages = tuple(msgspec.structs.replace(each, log=None) for each in record.stages)
+            return msgspec.structs.replace(record, stages=stages)
+        return record
+
+    def _bundled(self, job: Job, record: Record) -> Record:
+        if not self._work(job.case).is_dir():
+            return record
+        name = f"bundles/{folder_name(job.case)}"
+        try:
+            seal(job, record, self.provenance, self.root / name, self._rules)
+        except OSError as error:
+            log.warning("%s: the bundle could not be kept: %s", job.case.id, error)
+            shutil.rmtree(self.root / name, ignore_errors=True)
+            note = f"its bundle could not be kept: {error.strerror or error}"
+            return msgspec.structs.replace(record, notes=(*record.notes, note))
+        return msgspec.structs.replace(record, bundle=name)
+
+    def discard(self, case: Case, *, logs: bool = False) -> None:
+        """Remove a case's working folder whatever is to be kept, and with ``logs`` what it said."""
+        shutil.rmtree(self._work(case), ignore_errors=True)
+        if logs:
+            shutil.rmtree(self._logs(case), ignore_errors=True)
 
     def with_logs(self, stages: tuple[StageResult, ...]) -> tuple[StageResult, ...]:
         """The stages, without the log that one that was cut off would have written but had not begun."""
@@ -88,11 +140,12 @@ class ShardFolder:
         """Remove what nothing is left in: folders, and the logs of our own processes that had nothing to say."""
         for log in (self.zygote_log, self.prepare_log):
             _drop_empty(log)
-        _discard_empty(self.root / "work")
+        for name in ("work", "bundles"):
+            _discard_empty(self.root / name)
+        _discard_empty(self.root / "again")
 
     def _work(self, case: Case) -> pathlib.Path:
-        """Without the key's @: the runtime takes what follows it in a module's path for syntax of its own."""
-        return self.root / "work" / case.key.replace("@", "__")
+        return self.root / "work" / folder_name(case)
 
     def _logs(self, case: Case) -> pathlib.Path:
         return self.root / "logs" / case.key

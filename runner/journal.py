@@ -13,7 +13,16 @@ import msgspec
 
 from schemas.codec import encode
 from schemas.errors import InfraError, UsageError
-from schemas.record import CaseRecord, CaseStarted, JournalLine, Provenance, Record, ShardFooter, ShardHeader
+from schemas.record import (
+    CaseRecord,
+    CaseRerun,
+    CaseStarted,
+    JournalLine,
+    Provenance,
+    Record,
+    ShardFooter,
+    ShardHeader,
+)
 
 _LINES: msgspec.json.Decoder[JournalLine] = msgspec.json.Decoder(JournalLine)
 _CLOSING_TRIES = 5
@@ -55,6 +64,10 @@ class Journal:
     def record(self, record: Record) -> None:
         """A case ended."""
         self._append(CaseRecord(record=record), durable=True)
+
+    def rerun(self, record: Record) -> None:
+        """A case was run a second time: ``record`` has both results and takes the place of the first line's."""
+        self._append(CaseRerun(record=record), durable=True)
 
     def close(self, provenance: Provenance | None) -> None:
         """Write what is left, and the footer when the shard came to its end (``provenance`` given).
@@ -138,7 +151,7 @@ def read_journal(path: pathlib.Path) -> JournalState:
             header = line
         elif isinstance(line, CaseStarted):
             started[line.case] = None
-        elif isinstance(line, CaseRecord):
+        elif isinstance(line, CaseRecord | CaseRerun):
             records[line.record.case] = line.record
     if header is None:
         return JournalState()

@@ -169,7 +169,7 @@ def _outcome(case: Case, story: _Story) -> tuple[Outcome, SkipReason | None, str
     if story.failed is not None:
         return Outcome(story.failed.status), None, ""
     last = LAST_STAGE.get(case.depth, Stage.COMPARISON)
-    if any(each.stage is last and each.status is StageStatus.PASS for each in story.stages):
+    if any(each.stage is last and each.status is StageStatus.PASS and not each.reused for each in story.stages):
         return Outcome.PASS, None, ""
     return Outcome.SKIP, SkipReason.NOT_COMPARED, f"{last} was not run, so that nothing is proved"
 

@@ -10,6 +10,8 @@ from typing import TypeVar
 
 import msgspec
 
+from runner.bundle.cleanup import DEFAULT_LIMIT, Cleanup, parse_level
+from runner.bundle.options import for_bundles, given_bundles, size_limit
 from runner.folder import Keep
 from schemas.errors import UsageError
 from schemas.words import Depth, Lowering, Stage
@@ -20,6 +22,8 @@ examples:
   python -m runner --shard nightly-execute/cpu/3 --resume    go on with a shard that was cut off
   python -m runner onnx/node/test_abs --target cpu           one model, no matrix
   python -m runner 'onnx/node/test_softmax*' --target cpu --depth compile --keep all
+  python -m runner out/s/cpu/0/bundles/onnx/abs__onnx        go on from a kept bundle, wherever it lies now
+  python -m runner BUNDLE --from compiled_inference          with the bundle's compiled module: no compiler is needed
 
 exit codes: 0 all as expected, 1 unexpected outcomes, 2 bad manifest or usage, 3 stale matrix or journal,
             4 nothing could start, 70 a bug of the runner, 130 interrupted
@@ -34,6 +38,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What ``python -m runner`` was asked for. Durations in seconds."""
 
     names: tuple[str, ...] = ()
+    bundles: tuple[str, ...] = ()  # the names, where they are folders with a bundle.json
     shard: str | None = None
     target: str | None = None
     suite: str | None = None
@@ -45,11 +50,16 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     collect_only: bool = False
     stages: tuple[Stage, ...] = ()
     skip_stages: tuple[Stage, ...] = ()
+    from_stage: Stage | None = None
     depth: Depth | None = None
     lowering: Lowering | None = None
     keep: Keep = Keep.FAILED
+    cleanup: Cleanup = Cleanup.LARGE
+    bundle_limit: int = DEFAULT_LIMIT
+    accept_changes: bool = False
     load_inputs: bool = False
     resume: bool = False
+    rerun: bool = True
     force_recompile: bool = False
     compiler: str | None = None
     timeout: float | None = None
@@ -61,33 +71,50 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 def parse(argv: Sequence[str] | None = None) -> Options:
     """The options of a command line (default: this process'); UsageError for one that cannot be obeyed."""
     given = vars(_parser().parse_args(argv))
+    names = tuple(given["names"])
+    bundles = given_bundles(names)
+    keep = Keep(given["keep"]) if given["keep"] else (Keep.NONE if bundles else Keep.FAILED)
     options = Options(
         **{
             **given,
-            "names": tuple(given["names"]),
+            "names": () if bundles else names,
+            "bundles": bundles,
             "tests": _pattern(given["tests"]),
             "stages": _stages("--stages", given["stages"]),
             "skip_stages": _stages("--skip-stages", given["skip_stages"]),
+            "from_stage": _word("--from", Stage, given["from_stage"]),
             "depth": _word("--depth", Depth, given["depth"]),
             "lowering": _word("--lowering", Lowering, given["lowering"]),
-            "keep": Keep(given["keep"]),
+            "keep": keep,
+            "cleanup": parse_level(given["cleanup"] or "large"),
+            "bundle_limit": size_limit(given["bundle_limit"]),
             "force_recompile": _boolean("--force-recompile", given["force_recompile"]),
             "timeout": None if given["timeout"] is None else _seconds(given["timeout"]),
         }
     )
     _check(options)
+    if given["keep"] not in (None, Keep.NONE) and not options.cleanup.bundles:
+        raise UsageError(
+            f"--keep {keep} and --cleanup {given['cleanup']}: at that level no bundle is left to keep",
+            "leave one of the two out",
+        )
     return options
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m runner",
-        description="Run one shard, or single models, and leave one record a case.",
+        description="Run one shard, single models, or kept bundles, and leave one record a case.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     what = parser.add_argument_group("what to run")
-    what.add_argument("names", nargs="*", metavar="CASE-OR-MODEL", help="case ids, case keys, model names or globs")
+    what.add_argument(
+        "names",
+        nargs="*",
+        metavar="CASE-OR-MODEL | BUNDLE",
+        help="case ids, case keys, model names or globs; or folders with a bundle.json",
+    )
     what.add_argument(
         "--shard", metavar="SUITE/TARGET[/N]", help="a shard of the suite's matrix; without /N all of them"
     )
@@ -98,6 +125,14 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--lowering", metavar="L", default="", help="torch, linalg or stablehlo; with CASE-OR-MODEL")
     what.add_argument("--stages", metavar="A,B", default="", help="only these stages")
     what.add_argument("--skip-stages", metavar="A,B", default="", help="all stages but these")
+    what.add_argument(
+        "--from", dest="from_stage", metavar="STAGE", default="", help="with BUNDLE: this stage and all after it"
+    )
+    what.add_argument(
+        "--accept-changes",
+        action="store_true",
+        help="with BUNDLE: take its files as they are now, and write their hashes into its bundle.json",
+    )
     what.add_argument("--load-inputs", action="store_true", help="take inputs and golden from the model's stored data")
     what.add_argument("--collect-only", action="store_true", help="print the case ids and stop")
     where = parser.add_argument_group("where things lie")
@@ -110,11 +145,24 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument("--out", metavar="DIR", type=pathlib.Path, default=pathlib.Path("out"), help="(default: out)")
     where.add_argument("--compiler", metavar="DIR", help="a compiler's build or installation, instead of the package's")
     where.add_argument(
-        "--keep", choices=[str(k) for k in Keep], default="failed", help="working folders (default: failed)"
+        "--keep", choices=[str(k) for k in Keep], help="whose bundles to keep (default: failed; with BUNDLE: none)"
+    )
+    where.add_argument(
+        "--cleanup",
+        metavar="LEVEL",
+        default="",
+        help="what is removed of a kept case: 0 nothing, 1 large (files above --bundle-limit; the default), 2 modules "
+        "(those too), 3 artefacts (all but logs), 4 everything",
+    )
+    where.add_argument(
+        "--bundle-limit", metavar="SIZE", default="", help="of one file in a bundle, such as 2GiB (default: 500MiB)"
     )
     how = parser.add_argument_group("how to run")
     how.add_argument("--jobs", type=int, metavar="N", help="cases at a time (default: the target's, else one a core)")
     how.add_argument("--resume", action="store_true", help="keep the records of a run that was cut off")
+    how.add_argument(
+        "--no-rerun", dest="rerun", action="store_false", help="do not run unexpected failures a second time, alone"
+    )
     how.add_argument(
         "--force-recompile",
         nargs="?",
@@ -133,9 +181,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check(options: Options) -> None:
-    if options.shard and options.names:
+    if options.shard and (options.names or options.bundles):
         raise UsageError("--shard and CASE-OR-MODEL exclude each other", "narrow a shard with --tests REGEX")
-    if not options.shard and not options.names:
+    if options.bundles:
+        for_bundles(options)
+    elif options.from_stage or options.accept_changes:
+        raise UsageError(
+            f"{'--from' if options.from_stage else '--accept-changes'} belongs to BUNDLE", "name a bundle's folder"
+        )
+    if not options.shard and not options.names and not options.bundles:
         raise UsageError("nothing to run", "give --shard SUITE/TARGET[/N], or CASE-OR-MODEL with --target; see --help")
     for option in ("target", "suite", "lowering"):
         if options.shard and getattr(options, option):

@@ -20,6 +20,7 @@ from schemas.errors import CannotStartError
 
 #: Runs every case; tests put a function that injects faults in its place (`E2ESHARD_TEST_WORKER=module:function`).
 DEFAULT_WORKER = "runner.worker:run"
+LIGHT_WORKER = "runner.bundle.light:run"  # for cases that need no model, and so neither onnx nor a compiler
 WORKER_VARIABLE = "E2ESHARD_TEST_WORKER"
 
 _READY_PATIENCE = 120.0  # seconds for the imports of a cold machine
@@ -35,8 +36,9 @@ class ZygoteLostError(Exception):
 class Zygote:
     """One zygote process and the socket to it. Use as a context manager: leaving it leaves no process behind."""
 
-    def __init__(self, log: pathlib.Path) -> None:
+    def __init__(self, log: pathlib.Path, worker: str = DEFAULT_WORKER) -> None:
         self._log = log
+        self._worker = worker
         adopt_orphans()  # when a zygote dies, what its cases had started becomes ours to end
         self._spawn()
 
@@ -135,7 +137,7 @@ class Zygote:
         for end in (ours, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, PACKET)
         self._link = ours
-        worker = os.environ.get(WORKER_VARIABLE, DEFAULT_WORKER)
+        worker = os.environ.get(WORKER_VARIABLE, self._worker)
         argv = child("runner.zygote", "--socket", str(theirs.fileno()), "--worker", worker)
         with theirs, self._log.open("ab") as log:
             self._process = subprocess.Popen(

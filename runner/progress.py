@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from results.text import log_line
 from schemas.record import Record
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ class Progress(Protocol):
 
     def ended(self, record: Record) -> None:
         """A case has its record."""
+
+    def again(self, record: Record) -> None:
+        """A case was run a second time; its last note says what came of it."""
 
     def tick(self, running: Sequence[str]) -> None:
         """Time has passed; the keys of the running cases."""
@@ -80,6 +84,10 @@ class PlainProgress:
         width = len(str(self._tally.total))
         self._print(f"[{self._tally.done:{width}}/{self._tally.total}] {ending_line(record)}")
 
+    def again(self, record: Record) -> None:
+        """Print what came of it."""
+        self._print(again_line(record))
+
     def tick(self, running: Sequence[str]) -> None:
         """Print what runs when nothing was printed for 30 seconds."""
         if time.monotonic() - self._last >= _QUIET:
@@ -113,6 +121,13 @@ class LiveProgress:
             from rich.text import Text  # noqa: PLC0415
 
             self._console.print(Text(ending_line(record), style="red"))
+
+    def again(self, record: Record) -> None:
+        """Print it when it is no confirmation."""
+        if record.flaky:
+            from rich.text import Text  # noqa: PLC0415
+
+            self._console.print(Text(again_line(record), style="yellow"))
 
     def tick(self, running: Sequence[str]) -> None:
         """Redraw, five times a second at most."""
@@ -152,7 +167,12 @@ def ending_line(record: Record) -> str:
     failed = f" at {record.exit_status}" if record.outcome.is_red and record.exit_status != record.outcome else ""
     why = f": {record.error.signature}" if record.outcome.is_red and record.error else ""
     skip = f": {record.skip_detail or record.skip_reason}" if record.skip_reason else ""
-    return f"{record.outcome:<7} {key} {record.seconds:.2f}s{failed}{why}{skip}"
+    return log_line(f"{record.outcome:<7} {key} {record.seconds:.2f}s{failed}{why}{skip}")
+
+
+def again_line(record: Record) -> str:
+    """One record of a case that was run twice in one line."""
+    return log_line(f"again   {record.case.split('/', 2)[-1]}: {record.notes[-1] if record.notes else ''}")
 
 
 def clock(seconds: float) -> str:

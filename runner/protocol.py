@@ -13,7 +13,7 @@ from schemas.words import Stage
 
 
 class Toolchain(msgspec.Struct, frozen=True, kw_only=True):
-    """Absolute paths of the native tools that a shard uses, found once by the scheduler."""
+    """Absolute paths of the native tools that a shard uses, found once by the scheduler; empty where none is needed."""
 
     iree_compile: str
     iree_opt: str
@@ -33,6 +33,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     logs: str  # folder for <stage>.log files; exists
     stages: tuple[Stage, ...]  # the stages to run, in order
     load_inputs: bool = False  # take inputs from the source's stored data instead of making them
+    keep: bool = False  # leave every stage's results in the folder, for a bundle
+    bundle: str = ""  # folder of a bundle, read-only: what the stages of `reused` left is taken from it
+    reused: tuple[StageResult, ...] = ()
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -18,7 +18,6 @@ from runner.store import Store, default_store, sha256_of
 from schemas.codec import decode, encode
 from schemas.errors import CannotStartError
 from schemas.record import Host, Provenance, Tool
-from schemas.target import Target
 
 #: Python distributions whose version can change a result; read from their metadata, never imported.
 _DISTRIBUTIONS = (
@@ -46,16 +45,16 @@ class _Hash(msgspec.Struct, frozen=True):
     sha256: str
 
 
-def collect(toolchain: Toolchain, target: Target) -> Provenance:
-    """What will produce this shard's records; ``finished`` is left for the end.
+def collect(toolchain: Toolchain, device: str) -> Provenance:
+    """What will produce this shard's records on ``device``, as the machine calls it; ``finished`` is left for the end.
 
     Loads none of the packages it names. Raises CannotStartError when the compiler does not even say its version.
     """
-    store = default_store()
+    compiler = (_compiler(toolchain, default_store()),) if toolchain.iree_compile else ()
     return Provenance(
-        tools=(_compiler(toolchain, store), _runtime(toolchain), *_packages()),
+        tools=(*compiler, _runtime(toolchain), *_packages()),
         host=_host(),
-        device=target.device,
+        device=device,
         commit=_commit(),
         command=_command(),
         run_id=os.environ.get("GITHUB_RUN_ID", "local"),

@@ -13,8 +13,21 @@ from schemas.case import Case
 def reproduce_command(case: Case, options: Options) -> str:
     """``python -m runner MODEL@PATH --target T --suite S`` with every option that changes what happens in the case."""
     named = case.key if options.lowering is None else case.model
-    argv = [*command("runner"), named, "--target", case.target, "--suite", case.suite]
-    if options.suites != pathlib.Path("suites"):
+    return _with_options([*command("runner"), named, "--target", case.target, "--suite", case.suite], options)
+
+
+def bundle_command(bundle: str, options: Options | None = None) -> str:
+    """``python -m runner BUNDLE``, with the options of a run of that bundle, or as one begins with a kept one."""
+    argv = [*command("runner"), bundle]
+    if options is None:
+        return shlex.join(argv)
+    if options.from_stage is not None:
+        argv += ["--from", options.from_stage]
+    return _with_options(argv, options)
+
+
+def _with_options(argv: list[str], options: Options) -> str:
+    if options.suites != pathlib.Path("suites") and not options.bundles:
         argv += ["--suites", str(options.suites)]
     if options.lowering is not None:
         argv += ["--lowering", str(options.lowering)]

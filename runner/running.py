@@ -10,14 +10,15 @@ import msgspec
 
 from runner.memory import oom_kills
 from runner.process import signal_name
-from runner.protocol import Ending, Event, Finished, Job, StageStarted, decode_event
-from schemas.words import Stage
+from runner.protocol import Ending, Event, Finished, Job, StageEnded, StageStarted, decode_event
+from schemas.words import Stage, StageStatus
 
 #: A record of a model with thousands of outputs stays far below these; whoever writes more is not in its right mind.
 MAX_LINE = 8 * 1024**2
 MAX_BYTES = 64 * 1024**2
 MAX_EVENTS = 50_000
 _CHUNK = 256 * 1024
+_GOOD = (StageStatus.PASS, StageStatus.SKIP)
 _EXIT_PATIENCE = 5.0  # seconds between a worker's last word and the end of its process
 
 
@@ -72,6 +73,12 @@ class RunningCase:
     def has_finished(self) -> bool:
         """Whether the worker has said its last word."""
         return self._finished_at is not None
+
+    @property
+    def in_trouble(self) -> bool:
+        """Whether something went wrong in it so far; of an ended case, whether it failed."""
+        bad = any(isinstance(each, StageEnded) and each.result.status not in _GOOD for each in self.events)
+        return bad or not self.has_finished
 
     def read(self, now: float) -> bool:
         """Take in what the pipe holds now, at most 256 KiB; False when there is nothing left to read."""

@@ -89,6 +89,8 @@ class Scheduler:
                 self._report()
                 return stop
             try:
+                if any(case.in_trouble for case, _ in self._ended):
+                    self._report()  # what it tells of the machine may keep the next one from being begun
                 self._fill()
                 self._report()
                 self._listen()
@@ -108,11 +110,17 @@ class Scheduler:
             self._start(self._queue.popleft())
 
     def _admits(self, limit: int) -> bool:
-        """One case always runs; a further one only while the machine has memory left for it."""
+        """One case always runs; a further one only while memory is left for it beside what the others may still take.
+
+        A case that was just begun holds nothing yet: until it has taken what is reserved for it, that counts as gone.
+        """
         if not self._running:
             return True
         left = available_bytes()
-        return left is None or left >= min(limit, ADMISSION_RESERVE)
+        promised = sum(
+            max(0, min(case.limits.memory, ADMISSION_RESERVE) - case.peak_rss) for case in self._running.values()
+        )
+        return left is None or left - promised >= min(limit, ADMISSION_RESERVE)
 
     def _start(self, planned: Planned) -> None:
         prepared = self._observer.starting(planned)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from runner import handshake
+from runner.bundle.resumption import Resumption
 from runner.options import Options
 from schemas.case import Case, case_id, case_key
 from schemas.errors import StaleError, UsageError
@@ -33,11 +34,13 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     cases: tuple[Case, ...]
     matrix: Matrix | None
     folder: pathlib.Path
+    bundles: dict[str, Resumption] = {}  # by case id, where cases go on from bundles
+    needs_compiler: bool = True
 
     @property
     def name(self) -> str:
         """``suite/target/N``."""
-        return f"{self.suite}/{self.target.name}/{UNPLANNED if self.shard is None else self.shard}"
+        return f"{self.suite}/{self.target.name}/{self.folder.name if self.shard is None else self.shard}"
 
 
 def select(workspace: Workspace, options: Options) -> tuple[Batch, ...]:

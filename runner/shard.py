@@ -12,25 +12,29 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from runner import judge, provenance, unrun
+from runner import devices, judge, provenance, unrun
+from runner.bundle.seal import Rules
+from runner.disk import Disk, is_full
 from runner.folder import ShardFolder
 from runner.journal import Journal, JournalState
 from runner.options import Options
 from runner.order import in_order, jobs_at_a_time, limits_of
-from runner.pool import Zygote
+from runner.pool import DEFAULT_WORKER, LIGHT_WORKER, Zygote
 from runner.progress import Progress, Tally, make_progress
 from runner.protocol import Ending, Job, Prepared, Toolchain
-from runner.reproduce import reproduce_command
+from runner.quarantine import Quarantine
+from runner.reproduce import bundle_command, reproduce_command
 from runner.resume import left_to_do, load_resumable
+from runner.retry import Reruns, doubtful
 from runner.running import RunningCase
 from runner.schedule import Planned, Scheduler, Stop
 from runner.select import Batch
 from runner.stages.plan import plan
 from runner.supply import prepare_sources
-from schemas.case import Case, Source
+from schemas.case import Case, Skip, Source
 from schemas.errors import CannotStartError, InfraError
 from schemas.record import Provenance, Record, ShardHeader, ShardResults
-from schemas.words import Stage
+from schemas.words import SkipReason, Stage
 
 log = logging.getLogger("runner.shard")
 
@@ -43,6 +47,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     missing: int  # planned cases without a record: the run was stopped
     stop: Stop
     trouble: str = ""  # the journal or the reports could not be written
+    hindrance: devices.Hindrance | None = None  # no case at all could run on this machine
+    unrepeated: int = 0  # unexpected failures that were to be run a second time, and were not
 
 
 class ShardRun:
@@ -54,18 +60,24 @@ class ShardRun:
         self._toolchain = toolchain
         self._on_ci = on_ci
         self._attempt = int(os.environ.get("GITHUB_RUN_ATTEMPT") or 1)
-        self._folder = ShardFolder(batch.folder, options.keep)
-        self._stages = {case.id: _stages(case, options) for case in batch.cases}
+        rules = Rules(level=options.cleanup, limit=options.bundle_limit)
+        self._folder = ShardFolder(batch.folder, options.keep, rules)
+        self._stages = {case.id: _stages(case, batch, options) for case in batch.cases}
         self._cases = {case.id: _expecting(case, self._stages[case.id]) for case in batch.cases}
         self._records: dict[str, Record] = {}
         self._sources: dict[Source, Prepared] = {}
+        self._readiness: devices.Readiness
+        self._disk = Disk(self._folder.root)
+        self._quarantine = Quarantine(batch.target.device, self._missing_device)
         self._journal: Journal
         self._progress: Progress
 
     def run(self, seconds: Callable[[Case], float], stopped: Callable[[], bool]) -> Outcome:
         """Run what is left to do; the records of all, earlier ones too. ``seconds``: how long a case should take."""
         deadline = time.monotonic() + self._batch.target.shard_timeout
-        collected = provenance.collect(self._toolchain, self._batch.target)
+        self._readiness = devices.probe(self._toolchain, self._batch.target, self._needed())
+        collected = provenance.collect(self._toolchain, self._readiness.device)
+        self._folder.provenance = collected
         header = self._header(collected)
         state = load_resumable(self._folder.journal, header) if self._options.resume else JournalState()
         self._records.update(state.records)
@@ -90,27 +102,34 @@ class ShardRun:
     def starting(self, planned: Planned) -> tuple[Job, str] | None:
         """Make a case's folders and journal its start; a case that finds no room for them has its record at once."""
         case = planned.case
-        try:
-            folder, logs = self._folder.make(case)
-        except OSError as error:
-            self._take(unrun.prevented(case, "no working folder", str(error), **self._common(case)))
-            return None
-        started = now()
-        self._journal.started(case.id, started)
-        job = Job(
-            case=case,
-            target=self._batch.target,
-            toolchain=self._toolchain,
-            source=self._sources[case.source].path,
-            folder=str(folder),
-            logs=str(logs),
-            stages=self._stages[case.id],
-            load_inputs=self._options.load_inputs,
-        )
-        return job, started
+        accident = self._accident(case)
+        if accident is None:
+            try:
+                job = self._job(case, self._folder)
+            except OSError as error:
+                accident = "no working folder", str(error)
+            else:
+                started = now()
+                self._journal.started(case.id, started)
+                return job, started
+        self._take(unrun.prevented(case, *accident, **self._common(case)))
+        return None
 
     def ended(self, case: RunningCase, ending: Ending) -> None:
         """Judge a case, journal its record, tidy up after it."""
+        which = case.job.case
+        record = self._verdict(case, ending)
+        if is_full(record):  # what it left tells nothing, and is where the room has gone
+            self._folder.discard(which)
+        record = self._folder.ended(case.job, record)
+        self._take(msgspec.structs.replace(record, stages=self._folder.with_logs(record.stages)))
+
+    def tick(self, running: Sequence[RunningCase]) -> None:
+        """Show what is running."""
+        self._progress.tick([each.job.case.key for each in running])
+
+    def _verdict(self, case: RunningCase, ending: Ending) -> Record:
+        """The record of a case by its own story and by the state of the machine."""
         which = case.job.case
         log.debug("%s ended: %s", which.id, ending)
         record = judge.judge(
@@ -120,51 +139,145 @@ class ShardRun:
             shard=self._batch.shard,
             attempt=self._attempt,
             started=case.started,
-            reproduce=reproduce_command(which, self._options),
+            reproduce=self._reproduce(which),
         )
-        self._take(msgspec.structs.replace(record, stages=self._folder.with_logs(record.stages)))
-        self._folder.ended(which, record.outcome)
+        return self._quarantine.read(self._disk.read(record))
 
-    def tick(self, running: Sequence[RunningCase]) -> None:
-        """Show what is running."""
-        self._progress.tick([each.job.case.key for each in running])
+    def _accident(self, case: Case) -> tuple[str, str] | None:
+        """What has happened to this machine that keeps a case from being begun: its signature, and why."""
+        return self._disk.hinders() or self._quarantine.hinders(self._stages[case.id])
+
+    def _job(self, case: Case, folder: ShardFolder) -> Job:
+        """A case's job with its folders made; raises OSError where there is no room for them."""
+        place, logs = folder.make(case)
+        resumed = self._batch.bundles.get(case.id)
+        return Job(
+            case=case,
+            target=self._batch.target,
+            toolchain=self._toolchain,
+            source=self._source(case).path,
+            folder=str(place),
+            logs=str(logs),
+            stages=self._stages[case.id],
+            load_inputs=resumed.load_inputs if resumed else self._options.load_inputs,
+            keep=self._folder.keeps_bundles,
+            bundle=resumed.folder if resumed else "",
+            reused=resumed.reused if resumed else (),
+        )
+
+    def _source(self, case: Case) -> Prepared:
+        """Where a case's source lies: in its bundle, or as ``runner.prepare`` answered."""
+        resumed = self._batch.bundles.get(case.id)
+        if resumed is not None:
+            return Prepared(source=case.source, path=resumed.source)
+        return self._sources.get(case.source) or Prepared(source=case.source)
 
     def _run_cases(self, todo: Sequence[Case], jobs: int, deadline: float, stopped: Callable[[], bool]) -> Stop:
         for case in todo:
             if case.skip is not None:
                 self._take(unrun.skipped(case, case.skip, **self._common(case)))
-        real = [case for case in todo if case.skip is None]
-        if not real:
+        real = [case for case in todo if case.skip is None and self._can_run(case)]
+        if not real and not self._doubtful():
             return Stop.DONE
         with ExitStack() as stack:
-            zygote = stack.enter_context(Zygote(self._folder.zygote_log))  # loads while the sources are made
+            # It loads what the cases need while the sources are made.
+            zygote = stack.enter_context(Zygote(self._folder.zygote_log, self._worker()))
             ready = self._supply(real, stopped)
             zygote.wait_ready()
             scheduler = Scheduler(zygote, self, jobs=jobs, deadline=deadline, stopped=stopped)
-            options = self._options
-            planned = [
-                Planned(case=case, limits=limits_of(case, timeout=options.timeout, scale=options.timeout_scale))
-                for case in ready
-            ]
-            return scheduler.run(planned)
+            stop = scheduler.run(self._planned(ready))
+            if stop is not Stop.DONE or not self._doubtful():
+                return stop
+            self._find_sources(self._doubtful(), stopped)
+            scheduler = Scheduler(zygote, self._reruns(), jobs=1, deadline=deadline, stopped=stopped)
+            stop = scheduler.run(self._planned(self._doubtful()))
+            return Stop.INTERRUPTED if stop is Stop.INTERRUPTED else Stop.DONE  # every case has its record by now
+
+    def _planned(self, cases: Sequence[Case]) -> list[Planned]:
+        options = self._options
+        return [
+            Planned(case=case, limits=limits_of(case, timeout=options.timeout, scale=options.timeout_scale))
+            for case in cases
+        ]
+
+    def _doubtful(self) -> list[Case]:
+        """The cases that are to be run a second time, as far as is known now."""
+        return [self._cases[each] for each in doubtful(self._records.values())] if self._options.rerun else []
+
+    def _reruns(self) -> Reruns:
+        return Reruns(
+            self._folder.again,
+            self._records,
+            begin=self._begin_again,
+            verdict=self._verdict,
+            settled=self._take_again,
+            shown=self.tick,
+        )
+
+    def _begin_again(self, case: Case, folder: ShardFolder) -> tuple[Job, str] | None:
+        hindered = self._accident(case) or self._readiness.hinders(self._stages[case.id])
+        if hindered or not self._source(case).path:
+            return None
+        try:
+            return self._job(case, folder), now()
+        except OSError:
+            return None
+
+    def _take_again(self, record: Record) -> None:
+        self._records[record.case] = record
+        self._journal.rerun(record)
+        self._progress.again(record)
+
+    def _missing_device(self) -> devices.Hindrance | None:
+        """Ask again for what was there when the shard began."""
+        return devices.probe(self._toolchain, self._batch.target, (Stage.COMPILED_INFERENCE,)).hindrance
+
+    def _reproduce(self, case: Case) -> str:
+        resumed = self._batch.bundles.get(case.id)
+        if resumed is not None:
+            return bundle_command(resumed.named, self._options)
+        return reproduce_command(case, self._options)
+
+    def _worker(self) -> str:
+        """Without onnx and the compiler where no case loads a model: a machine that only runs may lack both."""
+        return DEFAULT_WORKER if Stage.SETUP in self._needed() else LIGHT_WORKER
+
+    def _needed(self) -> frozenset[Stage]:
+        """The stages that some case of the batch runs."""
+        return frozenset(stage for case in self._cases.values() if case.skip is None for stage in self._stages[case.id])
+
+    def _can_run(self, case: Case) -> bool:
+        """Whether this machine has what the case needs; if not, the case has its record at once."""
+        missing = self._readiness.hinders(self._stages[case.id])
+        if missing is None:
+            return True
+        if missing.skip:
+            self._take(unrun.skipped(case, Skip(SkipReason.DRIVER, missing.signature), **self._common(case)))
+        else:
+            self._take(unrun.prevented(case, missing.signature, missing.why, **self._common(case)))
+        return False
 
     def _supply(self, cases: Sequence[Case], stopped: Callable[[], bool]) -> list[Case]:
         """The cases whose sources are there; the others get their record."""
-        wanted = (case.source for case in cases)
-        log_file = self._folder.prepare_log
-        self._sources = prepare_sources(
-            wanted, log_file, base=self._options.suites, force=self._options.force_recompile, stopped=stopped
-        )
+        self._find_sources(cases, stopped)
         ready = []
         for case in cases:
-            answer = self._sources.get(case.source)
-            if answer is None:
-                continue  # stopped before it was asked for
+            answer = self._source(case)
             if answer.path:
                 ready.append(case)
-            else:
+            elif answer.error:  # else the run was stopped before it was asked for
                 self._take(unrun.prevented(case, "source not available", answer.error, **self._common(case)))
         return ready
+
+    def _find_sources(self, cases: Sequence[Case], stopped: Callable[[], bool]) -> None:
+        """Have the sources made or downloaded that have not been asked for yet."""
+        wanted = [
+            case.source for case in cases if case.source not in self._sources and case.id not in self._batch.bundles
+        ]
+        log_file, options = self._folder.prepare_log, self._options
+        self._sources |= prepare_sources(
+            wanted, log_file, base=options.suites, force=options.force_recompile, stopped=stopped
+        )
 
     def _take(self, record: Record) -> None:
         self._records[record.case] = record
@@ -176,7 +289,7 @@ class ShardRun:
             "shard": self._batch.shard,
             "attempt": self._attempt,
             "started": now(),
-            "reproduce": reproduce_command(case, self._options),
+            "reproduce": self._reproduce(case),
         }
 
     def _header(self, collected: Provenance) -> ShardHeader:
@@ -237,7 +350,15 @@ class ShardRun:
             missing=sum(case not in self._records for case in self._cases),
             stop=stop,
             trouble=trouble,
+            hindrance=self._hindrance(),
+            unrepeated=len(self._doubtful()),
         )
+
+    def _hindrance(self) -> devices.Hindrance | None:
+        """What kept every case from running; None when one could, or when there was nothing to run."""
+        real = [case for case in self._cases.values() if case.skip is None]
+        missing = [self._readiness.hinders(self._stages[case.id]) for case in real]
+        return missing[0] if missing and all(missing) else None
 
 
 def now() -> str:
@@ -245,7 +366,9 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _stages(case: Case, options: Options) -> tuple[Stage, ...]:
+def _stages(case: Case, batch: Batch, options: Options) -> tuple[Stage, ...]:
+    if case.id in batch.bundles:
+        return batch.bundles[case.id].run
     return plan(case, options.stages, options.skip_stages)
 
 

@@ -18,20 +18,22 @@ _LIBRARIES = ("libIREECompiler.so", "libIREECompiler.dylib", "IREECompiler.dll")
 _SUFFIXES = ("", ".exe")
 
 
-def find(compiler_dir: str | None, target: Target) -> Toolchain:
+def find(compiler_dir: str | None, target: Target, *, compiler: bool = True) -> Toolchain:
     """The tools of ``compiler_dir``, else of the target's ``toolchain``, else of the installed packages.
+
+    Without ``compiler`` only the runtime is looked for, and the paths of the others are empty.
 
     Environment variables and ``~`` in a folder are expanded. The packages are found through the import system without
     importing them, never through PATH. Raises CannotStartError naming every place looked at.
     """
     if compiler_dir is not None:
-        return _of_tree(compiler_dir, "--compiler")
+        return _of_tree(compiler_dir, "--compiler", compiler=compiler)
     if target.toolchain is not None:
-        return _of_tree(target.toolchain, "toolchain:")
-    return _of_packages()
+        return _of_tree(target.toolchain, "toolchain:", compiler=compiler)
+    return _of_packages(compiler=compiler)
 
 
-def _of_tree(folder: str, origin: str) -> Toolchain:
+def _of_tree(folder: str, origin: str, *, compiler: bool) -> Toolchain:
     root = pathlib.Path(os.path.expandvars(folder)).expanduser().absolute()
     if not root.is_dir():
         raise CannotStartError(
@@ -39,18 +41,22 @@ def _of_tree(folder: str, origin: str) -> Toolchain:
             "name the build or install tree of IREE: the folder that holds tools/iree-compile or bin/iree-compile",
         )
     places = [root / each for each in _PROGRAM_FOLDERS]
+    if not compiler:
+        return _runtime_only(places, origin, f"build the target iree-run-module in {root}, or name another tree")
     remedy = f"build the targets iree-compile, iree-opt and iree-run-module in {root}, or name another tree"
     return _assemble(places, places, [*places, *(root / each for each in _LIBRARY_FOLDERS)], origin, remedy)
 
 
-def _of_packages() -> Toolchain:
-    compiler = [each / "_mlir_libs" for each in _package_folders("iree.compiler")]
+def _of_packages(*, compiler: bool) -> Toolchain:
+    libraries = [each / "_mlir_libs" for each in _package_folders("iree.compiler")]
     runtime = [each.parent / "_runtime_libs" for each in _package_folders("iree.runtime")]
     remedy = "install iree-base-compiler and iree-base-runtime (make install), or name a build tree with --compiler DIR"
-    if not compiler or not runtime:
-        missing = "iree-base-compiler" if not compiler else "iree-base-runtime"
+    if not runtime or (compiler and not libraries):
+        missing = "iree-base-compiler" if runtime else "iree-base-runtime"
         raise CannotStartError(f"the package {missing} is not installed for this Python", remedy)
-    return _assemble(compiler, runtime, compiler, "package", remedy)
+    if not compiler:
+        return _runtime_only(runtime, "package", remedy)
+    return _assemble(libraries, runtime, libraries, "package", remedy)
 
 
 def _package_folders(name: str) -> list[pathlib.Path]:
@@ -75,6 +81,11 @@ def _assemble(
         library=_first((place / name for place in library for name in _LIBRARIES), "libIREECompiler", remedy),
         origin=origin,
     )
+
+
+def _runtime_only(places: Sequence[pathlib.Path], origin: str, remedy: str) -> Toolchain:
+    runtime = _program("iree-run-module", places, remedy)
+    return Toolchain(iree_compile="", iree_opt="", iree_run_module=runtime, library="", origin=origin)
 
 
 def _program(name: str, places: Sequence[pathlib.Path], remedy: str) -> str:

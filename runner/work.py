@@ -44,6 +44,9 @@ class Frontend(Protocol):
     def setup(self) -> None:
         """Load the model and check it; raises what its own tools raise."""
 
+    def source_files(self) -> tuple[pathlib.Path, ...]:
+        """The files that ``setup`` and later stages read of the source: what a bundle of this case must hold."""
+
     def import_model(self, folder: pathlib.Path) -> Imported:
         """Write the module into ``folder``."""
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import faulthandler
 import os
-import pathlib
 from collections.abc import Callable
 
 from runner.protocol import Event, Finished, Job, StageEnded, StageStarted
 from schemas.record import Flags
-from schemas.words import StageStatus
+from schemas.words import Stage, StageStatus
 
 #: Set before NumPy is loaded: its linear algebra would start a thread pool, and a forked process inherits no threads.
 _SINGLE_THREADED = "OPENBLAS_NUM_THREADS"
@@ -17,11 +16,17 @@ _SINGLE_THREADED = "OPENBLAS_NUM_THREADS"
 
 def preload() -> None:
     """Import what cases need into the process that they are forked from; starts no thread."""
-    os.environ[_SINGLE_THREADED] = "1"
+    preload_steps()
     from runner.frontends import onnx, onnx_importer  # noqa: F401, PLC0415 - loaded for the cases to come
-    from runner.stages import execute, steps  # noqa: F401, PLC0415
 
     onnx_importer.warm_up()
+
+
+def preload_steps() -> None:
+    """The part of it that needs neither onnx nor a compiler."""
+    os.environ[_SINGLE_THREADED] = "1"
+    from runner.bundle import steps  # noqa: F401, PLC0415 - loaded for the cases to come
+    from runner.stages import execute  # noqa: F401, PLC0415
 
 
 def run(job: Job, emit: Callable[[Event], None]) -> None:
@@ -30,16 +35,21 @@ def run(job: Job, emit: Callable[[Event], None]) -> None:
     Stops after the first stage that does not pass. What the model or the world does ends as events; only a mistake of
     ours raises.
     """
-    from runner.frontends import frontend_for  # noqa: PLC0415 - numpy and onnx, only here and in the zygote
+    from runner.bundle.steps import Steps  # noqa: PLC0415 - numpy, and for most cases onnx: only here and in the zygote
     from runner.stages.execute import run_stage  # noqa: PLC0415
-    from runner.stages.steps import STEPS  # noqa: PLC0415
-    from runner.work import Work  # noqa: PLC0415
 
     faulthandler.enable()  # a crash inside this process leaves its Python stack in the stage's log
-    work = Work(job=job, frontend=frontend_for(job), folder=pathlib.Path(job.folder))
-    for stage in job.stages:
+    steps = Steps(job)
+    work = steps.work
+    reused = {each.stage: each for each in job.reused}
+    for stage in Stage:
+        if stage in reused:
+            steps.restore(stage)
+            emit(StageEnded(result=reused[stage]))
+        if stage not in job.stages:
+            continue
         emit(StageStarted(stage=stage))
-        result, error = run_stage(work, stage, STEPS[stage])
+        result, error = run_stage(work, stage, steps.of(stage))
         emit(StageEnded(result=result, error=error))
         if result.status is not StageStatus.PASS:
             break
@@ -48,6 +58,6 @@ def run(job: Job, emit: Callable[[Event], None]) -> None:
             comparisons=work.comparisons,
             metrics=work.metrics,
             flags=Flags(importer=work.importer_flags, compiler=work.compiler_flags, runtime=work.runtime_flags),
-            notes=work.frontend.notes(),
+            notes=steps.notes(),
         )
     )

@@ -22,6 +22,7 @@ class StageResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     seconds: float = 0.0
     peak_rss_bytes: int | None = None
     log: str | None = None
+    reused: bool = False  # passed in the run that left the bundle, and was not run here
 
 
 class OutputComparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,8 +56,22 @@ class Flags(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     runtime: tuple[str, ...] = ()
 
 
+class Rerun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How an unexpected failure ended when it was run a second time, alone; ``exit_status`` as in a record."""
+
+    outcome: Outcome
+    exit_status: str
+    error: ErrorInfo | None = None
+    started: str = ""
+    seconds: float = 0.0
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One case's result. Times are ISO 8601 UTC; durations in seconds."""
+    """One case's result. Times are ISO 8601 UTC; durations in seconds.
+
+    ``rerun`` is the second run of an unexpected failure; all other fields are the first run's. ``flaky``: both runs
+    came to a verdict, and not to the same.
+    """
 
     case: str
     suite: str
@@ -86,6 +101,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     started: str = ""
     seconds: float = 0.0  # wall time of the case
     reproduce: str = ""
+    bundle: str = ""  # the case's bundle, relative to the shard's folder, where it was kept
+    flaky: bool = False
+    rerun: Rerun | None = None
 
 
 class Tool(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -146,13 +164,19 @@ class CaseRecord(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", ta
     record: Record
 
 
+class CaseRerun(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="rerun"):
+    """A failed case was run again: its record with both results, in place of its earlier line."""
+
+    record: Record
+
+
 class ShardFooter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="footer"):
     """Last line of a journal whose shard came to its end; its absence says that the shard was cut off."""
 
     provenance: Provenance = Provenance()
 
 
-JournalLine = ShardHeader | CaseStarted | CaseRecord | ShardFooter
+JournalLine = ShardHeader | CaseStarted | CaseRecord | CaseRerun | ShardFooter
 
 
 class ShardResults(msgspec.Struct, frozen=True, kw_only=True):

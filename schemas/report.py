@@ -72,7 +72,10 @@ class Superseded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GroupTotals(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts of one suite on one target. ``stages``: where the cases stopped that did not pass, expected or not."""
+    """Counts of one suite on one target. ``stages``: where the cases stopped that did not pass, expected or not.
+
+    ``flaky``: how many failed in two ways, or in one of two runs; they are counted under their first outcome as well.
+    """
 
     suite: str
     target: str
@@ -80,6 +83,7 @@ class GroupTotals(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float  # wall seconds of all cases
     outcomes: dict[Outcome, int]
     stages: dict[str, int]
+    flaky: int = 0
 
 
 class SkipTotal(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +103,7 @@ class SignatureTotal(msgspec.Struct, frozen=True, kw_only=True):
     unexpected: int
     models: int
     cases: tuple[str, ...]
+    flaky: int = 0  # of the unexpected ones
 
 
 class ReportHead(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +123,7 @@ class ReportHead(msgspec.Struct, frozen=True, kw_only=True):
     partial_detail: str = ""
     red: bool = False
     totals: dict[Outcome, int] = {}
+    flaky: int = 0  # cases whose second run, alone, ended otherwise; every one is red and in the totals too
     groups: tuple[GroupTotals, ...] = ()
     skips: tuple[SkipTotal, ...] = ()
     signatures: tuple[SignatureTotal, ...] = ()

@@ -42,8 +42,12 @@ def expand(manifest: Manifest, targets: Targets, known: Known, findings: Finding
         declared = targets.declared.get(entry.value)
         if declared is None:
             continue
+        here = _on_target(manifest, entry.value, chosen, known)
+        if chosen and not here:
+            message = f"no entry of `models` is for target {entry.value!r}"
+            findings.add(entry.at, message, "remove the target, or name it in an entry's `only`")
         maker = _Maker(manifest, declared, targets.file, findings)
-        for one in _on_target(manifest, entry.value, chosen, known):
+        for one in here:
             for made in maker.make(one):
                 other = planned.setdefault(made.case.id, made)
                 if other is not made:

@@ -197,7 +197,7 @@ TARGET: Keys = {
     ),
     "compile-runs-on": Field(
         kind=Kind.TEXT_OR_TEXTS,
-        doc="Labels instead of runs-on, without the container, for suites that end at compilation: no device is needed.",
+        doc="Labels, without a container, for suites that end at compilation: those need no device.",
         example=["ubuntu-24.04"],
     ),
     "chip": _text("Chip to compile for.", example="gfx942"),

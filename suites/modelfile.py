@@ -26,6 +26,10 @@ _OTHER_NAMES = {
     "_extract_outputs": "extract_outputs",
     "apply_postprocessing": "postprocess",
     "save_processed_output": "save_processed_outputs",
+    "update_dim_param_dict": "dim_values",
+    "update_input_name_to_shape_map": "input_shapes",
+    "update_sess_options": "configure_session",
+    "update_extra_options": "compiler_flags",
 }
 
 
@@ -125,8 +129,8 @@ class _Reader:
         for statement in node.body:
             if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef)) and statement.name in _OTHER_NAMES:
                 ours = _OTHER_NAMES[statement.name]
-                message = f"{node.name}.{statement.name} would never be called: the hook is {ours} here"
-                self.findings.add(self._at(statement), message, f"rename it to {ours}; docs/models.md maps the names")
+                message = f"{node.name}.{statement.name} would never be called: it is {ours} here"
+                self.findings.add(self._at(statement), message, f"make it {ours}; docs/models.md maps the names")
             for name, value in _assigned(statement):
                 if name in LITERALS:
                     read = read_literal(name, value, self._at, self.findings)

@@ -85,7 +85,7 @@ def test_a_part_of_a_shard_says_partial() -> None:
 
 def test_the_workbook_has_all_sheets_with_filters_and_frozen_headers() -> None:
     made = book(view())
-    names = "Summary Cases Failures Signatures Timings Missing Skips Problems Attempts Provenance"
+    names = "Summary Cases Failures Signatures Flaky Timings Missing Skips Problems Attempts Provenance"
     assert made.sheetnames == names.split()
     assert all(len(name) <= 31 for name in made.sheetnames)
     for sheet in made.worksheets[1:]:

@@ -95,7 +95,7 @@ def test_provenance_names_builds_host_and_commit(tmp_path: pathlib.Path, monkeyp
     monkeypatch.setenv("E2ESHARD_STORE", str(tmp_path))
     monkeypatch.setenv("GITHUB_RUN_ID", "42")
     monkeypatch.setenv("GITHUB_RUN_ATTEMPT", "3")
-    found = provenance.collect(toolchain.find(None, CPU), CPU)
+    found = provenance.collect(toolchain.find(None, CPU), CPU.device)
     tools = {tool.name: tool for tool in found.tools}
     assert len(tools["iree-compile"].sha256) == 64
     assert len(tools["iree-compile"].build) == 40
@@ -107,7 +107,7 @@ def test_provenance_names_builds_host_and_commit(tmp_path: pathlib.Path, monkeyp
     assert len(found.commit.removesuffix("+dirty")) == 40
     cached = json.loads((tmp_path / "hashes" / "libIREECompiler.so.json").read_text())
     assert cached["sha256"] == tools["iree-compile"].sha256
-    again = provenance.collect(toolchain.find(None, CPU), CPU)
+    again = provenance.collect(toolchain.find(None, CPU), CPU.device)
     assert again.tools == found.tools
 
 
@@ -116,10 +116,10 @@ def test_a_changed_library_is_hashed_again(tmp_path: pathlib.Path, monkeypatch: 
     library = tmp_path / "libIREECompiler.so"
     library.write_bytes(b"one")
     tools = msgspec.structs.replace(toolchain.find(None, CPU), library=str(library))
-    first = provenance.collect(tools, CPU).tools[0].sha256
+    first = provenance.collect(tools, CPU.device).tools[0].sha256
     library.write_bytes(b"two")
     os.utime(library, ns=(1, 1))
-    assert provenance.collect(tools, CPU).tools[0].sha256 != first
+    assert provenance.collect(tools, CPU.device).tools[0].sha256 != first
 
 
 def test_outside_a_repository_the_commit_is_githubs(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +127,7 @@ def test_outside_a_repository_the_commit_is_githubs(tmp_path: pathlib.Path, monk
     monkeypatch.setenv("GITHUB_SHA", "f" * 40)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    assert provenance.collect(toolchain.find(None, CPU), CPU).commit == "f" * 40
+    assert provenance.collect(toolchain.find(None, CPU), CPU.device).commit == "f" * 40
 
 
 def test_a_compiler_that_does_not_start_cannot_start(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,4 +137,4 @@ def test_a_compiler_that_does_not_start_cannot_start(tmp_path: pathlib.Path, mon
     broken.chmod(0o755)
     tools = msgspec.structs.replace(toolchain.find(None, CPU), iree_compile=str(broken))
     with pytest.raises(CannotStartError, match="cannot open"):
-        provenance.collect(tools, CPU)
+        provenance.collect(tools, CPU.device)

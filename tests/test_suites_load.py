@@ -12,7 +12,8 @@ from schemas.case import Case
 from schemas.errors import UsageError
 from schemas.matrix import cases_digest
 from schemas.words import Lowering, Outcome, SkipReason, SourceKind, Stage
-from suites import workspace
+from suites import catalog, workspace
+from suites.targets import at_depth
 from tests.suites_support import TARGETS, findings, folder, manifest
 
 REPOSITORY = Path(__file__).parent.parent
@@ -27,17 +28,30 @@ def cases(root: Path) -> dict[str, Case]:
 
 def test_shipped_suites_hold_the_whole_catalogue_and_a_fast_selection() -> None:
     loaded = workspace.load(SUITES)
-    assert [suite.name for suite in loaded.suites] == ["nightly-execute", "presubmit"]
-    nightly, presubmit = loaded.suites
-    assert len(nightly.cases_for("cpu")) == 2024 == len(nightly.cases)
+    nightly, presubmit = loaded.suite("nightly-execute"), loaded.suite("presubmit")
+    assert len([case for case in nightly.cases_for("cpu") if case.model in catalog.by_name()]) == 2024
     assert nightly.schedule == "17 2 * * *"
     assert not nightly.pull_request
-    assert 50 <= len(presubmit.cases) <= 75
     assert presubmit.pull_request
     assert presubmit.schedule is None
+    assert presubmit.targets == nightly.targets == ("cpu", "vmvx", "vulkan-lavapipe")
+    for target in presubmit.targets:
+        assert 50 <= len(presubmit.cases_for(target)) <= 75
+        assert sum(case.model.startswith("onnx/node/") for case in nightly.cases_for(target)) >= 500
     assert len({case.tags[0] for case in presubmit.cases}) > 40, "many operator families"
     assert [c.id for c in nightly.cases] == sorted(c.id for c in nightly.cases)
     assert loaded.target("cpu").hosted
+
+
+def test_shipped_gpu_targets_compile_on_hosted_machines() -> None:
+    loaded = workspace.load(SUITES)
+    compiled = loaded.suite("e2e-compile")
+    assert compiled.depth == "compile"
+    assert compiled.targets == ("amd-mi300", "amd-rdna3", "nvidia-sm80", "apple-metal", "amd-aie")
+    for name in compiled.targets:
+        assert len(compiled.cases_for(name)) >= 300
+        assert not loaded.target(name).hosted
+        assert at_depth(loaded.target(name), compiled.depth).hosted
 
 
 def test_no_shipped_case_is_skipped_by_hand() -> None:
@@ -58,7 +72,8 @@ def test_loading_is_light() -> None:
 
 def test_a_thousand_expectations_load(tmp_path: Path) -> None:
     nightly = workspace.load(SUITES).suite("nightly-execute")
-    keys = [case.key for case in nightly.cases if not case.skip][:1000]
+    shipped = catalog.by_name()
+    keys = [c.key for c in nightly.cases_for("cpu") if not c.skip and c.model in shipped][:1000]
     groups = "".join(
         f"  - signature: 'failure {i}: it says so'\n    stage: compilation\n    cases:\n"
         + "".join(f"      - {key}\n" for key in keys[i : i + 10])
@@ -233,6 +248,7 @@ targets:
     backend: llvm-cpu
     device: local-sync
     runs-on: [self-hosted, ubuntu-24.04]
+    compile-runs-on: macos-15
     chip: gfx942
     sku: mi300
     compile-flags: [--x]

@@ -29,6 +29,7 @@ class Proposal(msgspec.Struct, frozen=True, kw_only=True):
     patches: tuple[Patch, ...]
     refused: tuple[Refusal, ...]
     partial: bool
+    flaky: int  # cases without a steady end, which keep what the files say of them
 
 
 def propose(run: Path, suites: Path, cause: str) -> Proposal:
@@ -51,7 +52,8 @@ def propose(run: Path, suites: Path, cause: str) -> Proposal:
         refused += [msgspec.structs.replace(one, case=case_id(suite, target, one.case)) for one in declined]
         if new != before:
             patches.append(Patch(file=file, old=old, new=new))
-    return Proposal(patches=tuple(patches), refused=tuple(refused), partial=loaded.partial)
+    flaky = sum(row.flaky for row in loaded.rows.values())
+    return Proposal(patches=tuple(patches), refused=tuple(refused), partial=loaded.partial, flaky=flaky)
 
 
 def _new_file(suites: Path, suite: str, target: str) -> str:

@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape, quoteattr
 import msgspec
 
 from results.text import one_line, shorten, xml_text
-from results.view import View, title
+from results.view import View, both_ends, title
 from schemas.case import Tolerance
 from schemas.record import Record
 from schemas.report import GroupTotals
@@ -109,6 +109,8 @@ def properties(record: Record) -> dict[str, str]:
         "exit_status": record.exit_status,
         "signature": record.error.signature if record.error is not None else "",
         "reproduce": record.reproduce,
+        **({"flaky": "true"} if record.flaky else {}),
+        **({"rerun": both_ends(record)[1]} if record.rerun is not None else {}),
     }
 
 

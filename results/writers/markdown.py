@@ -57,13 +57,15 @@ def _verdict(head: ReportHead, _: Digest) -> Iterator[str]:
     yield f"# {prose(title(head))}"
     yield ""
     if head.red:
-        told = [f"{red} of {total} cases unexpected"] if red else []
+        flaky = f", {head.flaky} of them flaky" if head.flaky else ""
+        told = [f"{red} of {total} cases unexpected{flaky}"] if red else []
         told += [f"{problems} problem{'s' * (problems != 1)}"] if problems else []
         yield f"❌ **RED: {' and '.join(told) or 'no case ran'}**"
     else:
         yield f"✅ **All {total} cases as expected**"
     yield ""
-    yield " · ".join(f"{outcome} {count}" for outcome, count in head.totals.items() if count) or "no records"
+    flaky = f" (flaky {head.flaky})" if head.flaky else ""
+    yield (" · ".join(f"{outcome} {count}" for outcome, count in head.totals.items() if count) or "no records") + flaky
     yield ""
     if head.partial:
         asked = "" if head.shard is not None else ". The other cases of the matrix were not asked for."
@@ -95,11 +97,13 @@ def _counts(head: ReportHead, _: Digest) -> Iterator[str]:
         return
     yield "## Counts"
     yield ""
-    yield "| suite | target | cases | " + " | ".join(used) + " |"
-    yield "|---|---|--:|" + "--:|" * len(used)
+    flaky = " flaky |" if head.flaky else ""
+    yield "| suite | target | cases | " + " | ".join(used) + f" |{flaky}"
+    yield "|---|---|--:|" + "--:|" * (len(used) + bool(flaky))
     for group in head.groups:
         counts = " | ".join(str(group.outcomes.get(outcome, 0)) for outcome in used)
-        yield f"| {cell(group.suite)} | {cell(group.target)} | {group.total} | {counts} |"
+        also = f" {group.flaky} |" if flaky else ""
+        yield f"| {cell(group.suite)} | {cell(group.target)} | {group.total} | {counts} |{also}"
     yield ""
     yield from _stages(head.groups)
 
@@ -134,6 +138,7 @@ def _failures(head: ReportHead, found: Digest) -> Iterator[str]:
 def _failure_group(group: SignatureTotal, found: Digest) -> Iterator[str]:
     example = found.examples.get((group.stage, group.kind, group.signature))
     also = f" (and {group.expected} expected)" if group.expected else ""
+    also += f" ({group.flaky} of them flaky)" if group.flaky else ""
     cases = f"{group.unexpected} case{'s' * (group.unexpected != 1)}"
     yield f"### {group.kind} at {prose(group.stage)}: {cases}{also}"
     yield ""
@@ -164,6 +169,18 @@ def _passing(_: ReportHead, found: Digest) -> Iterator[str]:
     yield ""
     for case, where in found.xpass:
         yield f"- {code(case)}" + (f" at {code(where)}" if where else "")
+    yield ""
+
+
+def _flaky(_: ReportHead, found: Digest) -> Iterator[str]:
+    if not found.flaky:
+        return
+    yield f"## Flaky ({len(found.flaky)}): two runs, two ends"
+    yield ""
+    yield "Run again alone, after all others, these did not end as before. They are red, and counted above as at first."
+    yield ""
+    for case, first, again in found.flaky:
+        yield f"- {code(case)}: {code(first)}, then {code(again)}"
     yield ""
 
 
@@ -254,7 +271,8 @@ SECTIONS: dict[Section, int] = {
     _verdict: 10_000,
     _problems: 100_000,
     _counts: 60_000,
-    _failures: 420_000,
+    _failures: 370_000,
+    _flaky: 50_000,
     _passing: 100_000,
     _missing: 120_000,
     _infra: 80_000,

@@ -11,6 +11,7 @@ from results.view import View
 from results.writers.sheets.cases import write_cases, write_failures
 from results.writers.sheets.lists import (
     write_attempts,
+    write_flaky,
     write_missing,
     write_problems,
     write_provenance,
@@ -26,6 +27,7 @@ SHEETS: tuple[Callable[[Workbook, View], None], ...] = (
     write_cases,
     write_failures,
     write_signatures,
+    write_flaky,
     write_timings,
     write_missing,
     write_skips,

@@ -21,7 +21,7 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     drivers: tuple[str, ...]  # the runtime's drivers that can run its code
     remedy: str  # how a machine gets the driver and a device
     chip_line: str = ""  # where the runtime's description of a device names its chip
-    plugin: str = ""  # comes with no released compiler: where it comes from
+    plugin: str = ""  # the plug-in that adds it, where released compilers do not have it
 
     def select(self, target: Target) -> tuple[str, ...]:
         """The compiler flags for one target."""
@@ -83,7 +83,7 @@ BACKENDS = MappingProxyType(
             drivers=("xrt-lite", "xrt", "amdxdna"),
             remedy="use a machine with a Ryzen AI NPU, the amdxdna kernel driver, and a runtime built with "
             "-DIREE_EXTERNAL_HAL_DRIVERS=xrt-lite",
-            plugin="the plug-in nod-ai/iree-amd-aie, built into the compiler with -DIREE_CMAKE_PLUGIN_PATHS",
+            plugin="nod-ai/iree-amd-aie",
         ),
     }
 )

@@ -38,6 +38,11 @@ class OnnxFrontend:
         self._graph = onnx.load(self._model, load_external_data=False).graph
         onnx.checker.check_model(str(self._model))  # by path: follows external data, knows no 2 GB limit
 
+    def source_files(self) -> tuple[pathlib.Path, ...]:
+        """The model, the files of its external data, and the stored inputs and outputs that are used."""
+        stored = self._stored.iterdir() if self._stored is not None else ()
+        return (self._model, *onnx_data.external_files(self._model), *stored)
+
     def import_model(self, folder: pathlib.Path) -> Imported:
         """What ``iree-import-onnx`` writes for this file and the case's import flags."""
         return onnx_importer.import_file(self._model, folder, self._job.case.import_flags)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+from onnx.external_data_helper import ExternalDataInfo, _get_all_tensors, uses_external_data
 
 from runner.tensors import ELEMENT_TYPES, Array
 
@@ -20,6 +21,14 @@ def graph_inputs(graph: Any) -> tuple[Any, ...]:
     """The inputs that a caller passes: those of the graph without an initializer of the same name."""
     initialized = {each.name for each in graph.initializer} | {each.values.name for each in graph.sparse_initializer}
     return tuple(each for each in graph.input if each.name not in initialized)
+
+
+def external_files(model: pathlib.Path) -> tuple[pathlib.Path, ...]:
+    """The files beside a model that hold its tensors; reads the model without them."""
+    proto = onnx.load(model, load_external_data=False)
+    tensors = (each for each in _get_all_tensors(proto) if uses_external_data(each))
+    names = {ExternalDataInfo(each).location for each in tensors}
+    return tuple(model.parent / name for name in sorted(names))
 
 
 def load_values(folder: pathlib.Path, prefix: str, values: Sequence[Any]) -> tuple[Array, ...]:

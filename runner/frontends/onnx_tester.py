@@ -11,7 +11,7 @@ import onnx
 from onnx import helper
 
 from runner.failures import StageFailure
-from runner.frontends import onnx_importer
+from runner.frontends import onnx_data, onnx_importer
 from runner.frontends.python_class import load_tester
 from runner.protocol import Job
 from runner.tensors import ELEMENT_TYPES, Array
@@ -45,12 +45,17 @@ class OnnxTesterFrontend:
         self._graph = tester.graph()
         self._outputs = tuple(each.name for each in self._graph.output)
 
+    def source_files(self) -> tuple[pathlib.Path, ...]:
+        """The class's own file, and the model with its external data where that is a file of its own."""
+        model = pathlib.Path(self._tester.model_file)
+        return (pathlib.Path(self._job.source), model, *onnx_data.external_files(model))
+
     def import_model(self, folder: pathlib.Path) -> Imported:
         """What ``iree-import-onnx`` writes for the prepared model and the case's import flags."""
         return onnx_importer.import_file(self._tester.model_file, folder, self._job.case.import_flags)
 
     def construct_inputs(self) -> tuple[Array, ...]:
-        """What ``load_inputs`` returns, in the order of the graph; raises ValueError where it does not fit the graph."""
+        """What ``load_inputs`` returns, in the graph's order; raises ValueError where it does not fit the graph."""
         self._tester.seed_for("load_inputs")
         values = self._tester.load_inputs()
         wanted = caller_inputs(self._graph)
@@ -97,7 +102,7 @@ class OnnxTesterFrontend:
 
 
 def _named(values: Any, names: Sequence[str], hook: str) -> dict[str, Array]:
-    """Arrays by name, from a mapping, a sequence in order, or one array; raises ValueError for other names or counts."""
+    """Arrays by name, of a mapping, a sequence or one array; raises ValueError for other names or counts."""
     if isinstance(values, Mapping):
         if set(values) != set(names):
             msg = f"{hook} returned {', '.join(map(str, values)) or 'nothing'}; the model has {', '.join(names)}"

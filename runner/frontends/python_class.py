@@ -27,8 +27,11 @@ def load_tester(file: pathlib.Path, case: Case, folder: pathlib.Path) -> Tester:
         raise ImportError(msg)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # where pickle and dataclasses look a class's module up
-    sys.dont_write_bytecode = True  # this process is the case's own; a suites folder may be read-only
-    spec.loader.exec_module(module)
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # a run writes nothing into a suites folder
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.dont_write_bytecode = before
     made = getattr(module, locator.tester)
     if not (isinstance(made, type) and issubclass(made, Tester)):
         msg = f"{locator.tester} in {file.name} is no tester: derive it from OnnxModelTester"

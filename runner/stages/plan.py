@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from runner.stages.artefacts import WRITER, flow_of
 from schemas.case import Case
 from schemas.errors import UsageError
-from schemas.words import Depth, Lowering, Stage
+from schemas.words import Depth, Stage
 
 #: The last stage of each depth that the runner can reach.
 LAST_STAGE: dict[Depth, Stage] = {
@@ -17,19 +18,6 @@ LAST_STAGE: dict[Depth, Stage] = {
 }
 
 _ORDER = tuple(Stage)
-
-#: What each stage reads: the stages that must have run before it.
-_NEEDS: dict[Stage, tuple[Stage, ...]] = {
-    Stage.SETUP: (),
-    Stage.IMPORT_MODEL: (Stage.SETUP,),
-    Stage.PREPROCESS_MODEL: (Stage.IMPORT_MODEL,),
-    Stage.COMPILATION: (Stage.IMPORT_MODEL,),
-    Stage.CONSTRUCT_INPUTS: (Stage.SETUP,),
-    Stage.NATIVE_INFERENCE: (Stage.CONSTRUCT_INPUTS,),
-    Stage.COMPILED_INFERENCE: (Stage.COMPILATION, Stage.CONSTRUCT_INPUTS),
-    Stage.POSTPROCESSING: (),
-    Stage.COMPARISON: (Stage.NATIVE_INFERENCE, Stage.COMPILED_INFERENCE),
-}
 
 
 def stages_of(depth: Depth) -> tuple[Stage, ...]:
@@ -42,8 +30,7 @@ def stages_of(depth: Depth) -> tuple[Stage, ...]:
 
 def needs(case: Case, stage: Stage) -> tuple[Stage, ...]:
     """The stages whose results ``stage`` reads in this case."""
-    lowered = case.lowering is not Lowering.TORCH and stage is Stage.COMPILATION
-    return (*_NEEDS[stage], Stage.PREPROCESS_MODEL) if lowered else _NEEDS[stage]
+    return tuple(dict.fromkeys(WRITER[each] for each in flow_of(case, stage).reads if each in WRITER))
 
 
 def plan(
@@ -57,6 +44,24 @@ def plan(
     ``stages`` (empty: all) are those asked for, ``skip_stages`` those left out, ``depth`` overrides the case's. Raises
     UsageError when nothing is left, when a stage lies beyond the depth, and when one lacks a stage that it reads from.
     """
+    chosen = choose(case, stages, skip_stages, depth)
+    for stage in chosen:
+        missing = [need for need in needs(case, stage) if need not in chosen]
+        if missing:
+            raise UsageError(
+                f"{stage} cannot run without {', '.join(missing)}, whose results it reads",
+                f"run {', '.join(missing)} as well, or leave {stage} out too",
+            )
+    return chosen
+
+
+def choose(
+    case: Case,
+    stages: Sequence[Stage] = (),
+    skip_stages: Sequence[Stage] = (),
+    depth: Depth | None = None,
+) -> tuple[Stage, ...]:
+    """As ``plan``, for whoever may have the results of other stages already."""
     reachable = stages_of(depth or case.depth)
     beyond = [stage for stage in stages if stage not in reachable]
     if beyond:
@@ -70,11 +75,4 @@ def plan(
     chosen = tuple(stage for stage in reachable if (not stages or stage in stages) and stage not in skip_stages)
     if not chosen:
         raise UsageError("no stage is left to run", f"the depth {depth or case.depth} has {', '.join(reachable)}")
-    for stage in chosen:
-        missing = [need for need in needs(case, stage) if need not in chosen]
-        if missing:
-            raise UsageError(
-                f"{stage} cannot run without {', '.join(missing)}, whose results it reads",
-                f"run {', '.join(missing)} as well, or leave {stage} out too",
-            )
     return chosen

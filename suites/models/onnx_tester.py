@@ -28,7 +28,7 @@ class OnnxModelTester(Tester):
     dim_values: ClassVar[Mapping[str, int]] = {}
     #: Whole shapes by input name; stronger than `dim_values`.
     input_shapes: ClassVar[Mapping[str, Sequence[int]]] = {}
-    #: Convert the model to this opset of the default domain before anything reads it. Needs ir_version 4 or more.
+    #: Convert an older model to this opset of the default domain before anything reads it.
     opset_version: int | None = None
 
     model_file: Path  # after `prepare`: what the importer and ONNX Runtime read
@@ -53,7 +53,8 @@ class OnnxModelTester(Tester):
         return self.model_file
 
     def _updated(self, model: Any) -> Any:
-        if self.opset_version is None:
+        default = next((each.version for each in model.opset_import if each.domain in ("", "ai.onnx")), 1)
+        if self.opset_version is None or default >= self.opset_version:
             return model
         return onnx.version_converter.convert_version(model, self.opset_version)
 

@@ -20,7 +20,7 @@ from runner.schedule import Planned, Scheduler, Stop
 from schemas.case import Case, Source, case_id, case_key
 from schemas.codec import encode_pretty
 from schemas.matrix import Matrix, MatrixSource, ShardPlan, TargetPlan, cases_digest
-from schemas.record import CaseRecord, JournalLine, Record
+from schemas.record import CaseRecord, CaseRerun, JournalLine, Record
 from schemas.target import EnvVar, Target
 from schemas.words import Depth, Path, SourceKind, Stage
 from suites import workspace
@@ -112,11 +112,12 @@ def marked(marker: str) -> list[str]:
 TARGETS_YAML = """\
 targets:
   cpu:
-    backend: llvm-cpu
-    device: local-task
+    backend: {backend}
+    device: {device}
+    exclusive-device: {exclusive}
     runs-on: ubuntu-24.04
     jobs: 2
-    memory-limit: 300MiB
+    memory-limit: {memory}
     case-timeout: {timeout}
     shard-timeout: {shard_timeout}
     job-timeout: 10m
@@ -129,7 +130,7 @@ description: Models whose names say how they go wrong
 depth: execute
 targets: [cpu]
 defaults:
-  stage-timeouts: {{compilation: {stage_timeout}}}
+  stage-timeouts: {{{stage_timeouts}}}
   timeout: {timeout}
 models:
 """
@@ -148,18 +149,28 @@ class FakeSuite:
         more: str = "",
         timeout: str = "30s",
         planned: Sequence[str] = (),
+        stages: Sequence[Stage] = (Stage.COMPILATION,),
+        memory: str = "300MiB",
+        device: tuple[str, str] = ("llvm-cpu", "local-task"),
+        exclusive: bool = False,
+        worker: str = WORKER,
     ) -> None:
+        self.worker = worker
         self.root = root
         self.suites = root / "suites"
         (self.suites / "models").mkdir(parents=True)
         self.shards = [*shards[:-1], [*shards[-1], *planned]]
         names = sorted(name for shard in shards for name in shard)
-        text = SUITE_YAML.format(stage_timeout=stage, timeout=timeout)
+        text = SUITE_YAML.format(stage_timeouts=", ".join(f"{each}: {stage}" for each in stages), timeout=timeout)
         for name in [*names, *planned]:
             (self.suites / "models" / f"{name}.onnx").write_bytes(b"not looked into by a faulty worker")
         text += "".join(f"  - onnx: ./models/{name}.onnx\n" for name in names)
         (self.suites / "fakes.yaml").write_text(text + more)
-        (self.suites / "targets.yaml").write_text(TARGETS_YAML.format(shard_timeout=shard_timeout, timeout=timeout))
+        settings = {"shard_timeout": shard_timeout, "timeout": timeout, "memory": memory}
+        backend, driver = device
+        (self.suites / "targets.yaml").write_text(
+            TARGETS_YAML.format(**settings, backend=backend, device=driver, exclusive=str(exclusive).lower())
+        )
         self.write_matrix()
 
     def write_matrix(self) -> None:
@@ -186,7 +197,7 @@ class FakeSuite:
         keep = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "CI"))}
         return {
             **keep,
-            WORKER_VARIABLE: WORKER,
+            WORKER_VARIABLE: self.worker,
             "PYTHONPATH": str(ROOT),
             "E2ESHARD_STORE": str(self.root / "store"),
             **extra,
@@ -215,7 +226,9 @@ class FakeSuite:
         return [msgspec.json.decode(line, type=JournalLine) for line in data.splitlines()]
 
     def records(self, shard: int | str = 0) -> dict[str, Record]:
-        """The journal's records by model name without ``onnx/``; each may be there once only."""
+        """The journal's records by model name without ``onnx/``; each may be there once only, and once again."""
         found = [line.record for line in self.lines(shard) if isinstance(line, CaseRecord)]
         assert len({each.case for each in found}) == len(found)
-        return {each.model.removeprefix("onnx/"): each for each in found}
+        again = [line.record for line in self.lines(shard) if isinstance(line, CaseRerun)]
+        assert len({each.case for each in again}) == len(again)
+        return {each.model.removeprefix("onnx/"): each for each in (*found, *again)}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from openpyxl import Workbook
 
-from results.view import View
+from results.view import View, both_ends
 from results.writers.sheets.sheet import Column, Sheet
 from schemas.words import Outcome, Stage
 
 _STAGES = tuple(Stage)
 _MODELS_SHOWN = 25
 _GIB = 1024**3
+_EXCERPT = 4000
 
 
 def write_signatures(book: Workbook, view: View) -> None:
@@ -31,6 +32,26 @@ def write_signatures(book: Workbook, view: View) -> None:
         named = ", ".join(item.cases[:_MODELS_SHOWN]) + (f" … and {more} more" if more > 0 else "")
         count = item.expected + item.unexpected
         sheet.row([item.signature, item.stage, item.kind, count, item.unexpected, item.expected, item.models, named])
+    sheet.close()
+
+
+def write_flaky(book: Workbook, view: View) -> None:
+    """Cases that failed, and ended otherwise when they were run again alone: both results."""
+    columns = (
+        Column("case", 60),
+        Column("outcome", 10),
+        Column("first run", 70),
+        Column("second run, alone", 70),
+        Column("excerpt of the second", 80),
+        Column("seconds", 9),
+        Column("seconds again", 9),
+    )
+    sheet = Sheet.table(book, "Flaky", columns)
+    for record in view.records:
+        if record.flaky and record.rerun is not None:
+            excerpt = record.rerun.error.excerpt[:_EXCERPT] if record.rerun.error is not None else None
+            times = (round(record.seconds, 3), round(record.rerun.seconds, 3))
+            sheet.row([record.case, record.outcome, *both_ends(record), excerpt, *times])
     sheet.close()
 
 

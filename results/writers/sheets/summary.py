@@ -10,7 +10,7 @@ from schemas.report import ReportHead
 from schemas.words import Outcome, Stage
 
 _RED, _GREEN, _YELLOW = "FFC7CE", "C6EFCE", "FFE699"
-_WIDTHS = (24, 18, 9, *(13 for _ in range(14)))
+_WIDTHS = (24, 18, 9, *(13 for _ in range(15)))
 _BAND = 8  # columns of a coloured band
 
 
@@ -35,7 +35,8 @@ def _verdict(sheet: Sheet, head: ReportHead) -> None:
     red = sum(count for outcome, count in head.totals.items() if outcome.is_red)
     problems = sum(problem.red for problem in head.problems)
     if head.red:
-        sheet.banner(f"RED: {red} of {total} cases unexpected, {problems} problems", _RED, _BAND)
+        flaky = f" ({head.flaky} flaky)" if head.flaky else ""
+        sheet.banner(f"RED: {red} of {total} cases unexpected{flaky}, {problems} problems", _RED, _BAND)
     else:
         sheet.banner(f"All {total} cases as expected", _GREEN, _BAND)
     if head.partial:
@@ -48,13 +49,13 @@ def _verdict(sheet: Sheet, head: ReportHead) -> None:
 
 def _outcomes(sheet: Sheet, head: ReportHead) -> None:
     sheet.section("Outcomes")
-    sheet.header(["suite", "target", "cases", *Outcome, "case minutes"])
+    sheet.header(["suite", "target", "cases", *Outcome, "flaky", "case minutes"])
     for group in head.groups:
         counts = [Tinted(group.outcomes.get(outcome, 0), outcome) for outcome in Outcome]
-        sheet.row([group.suite, group.target, group.total, *counts, round(group.seconds / 60, 1)])
+        sheet.row([group.suite, group.target, group.total, *counts, group.flaky, round(group.seconds / 60, 1)])
     totals = [Tinted(head.totals.get(outcome, 0), outcome) for outcome in Outcome]
     minutes = round(sum(group.seconds for group in head.groups) / 60, 1)
-    sheet.row(["all", "", sum(head.totals.values()), *totals, minutes])
+    sheet.row(["all", "", sum(head.totals.values()), *totals, head.flaky, minutes])
 
 
 def _stages(sheet: Sheet, head: ReportHead) -> None:

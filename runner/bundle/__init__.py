@@ -1,0 +1,1 @@
+"""Bundles: a case's folder kept, described by its hashes, and gone on from, here or on another machine."""

@@ -1,0 +1,63 @@
+"""What each stage reads and what it leaves: the one table behind ``--stages``, ``--from`` and bundles."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import msgspec
+
+from schemas.bundle import Artefact
+from schemas.case import Case
+from schemas.words import Lowering, SourceKind, Stage
+
+
+class Flow(msgspec.Struct, frozen=True):
+    """A stage's artefacts. What it reads ``if_there`` it takes when there is some, and can do without."""
+
+    reads: tuple[Artefact, ...]
+    writes: tuple[Artefact, ...]
+    if_there: tuple[Artefact, ...] = ()
+
+
+#: In the order of running. ``flow_of`` says what one case's lowering and kind of source add.
+FLOWS: dict[Stage, Flow] = {
+    Stage.SETUP: Flow((Artefact.SOURCE,), (Artefact.MODEL,)),
+    Stage.IMPORT_MODEL: Flow((Artefact.MODEL,), (Artefact.MODULE, Artefact.ENTRY)),
+    Stage.PREPROCESS_MODEL: Flow((Artefact.MODULE,), (Artefact.LOWERED,)),
+    Stage.COMPILATION: Flow((Artefact.MODULE,), (Artefact.COMPILED,)),
+    Stage.CONSTRUCT_INPUTS: Flow((Artefact.MODEL,), (Artefact.INPUTS,)),
+    Stage.NATIVE_INFERENCE: Flow((Artefact.MODEL, Artefact.INPUTS), (Artefact.GOLDEN,)),
+    Stage.COMPILED_INFERENCE: Flow((Artefact.ENTRY, Artefact.COMPILED, Artefact.INPUTS), (Artefact.OUTPUTS,)),
+    Stage.POSTPROCESSING: Flow((), (Artefact.PROCESSED,), if_there=(Artefact.GOLDEN, Artefact.OUTPUTS)),
+    Stage.COMPARISON: Flow((Artefact.GOLDEN, Artefact.OUTPUTS), (), if_there=(Artefact.PROCESSED,)),
+}
+
+#: Which stage leaves an artefact; the source is there before any stage.
+WRITER: dict[Artefact, Stage] = {artefact: stage for stage, flow in FLOWS.items() for artefact in flow.writes}
+
+
+def flow_of(case: Case, stage: Stage) -> Flow:
+    """The stage's row for this case: a lowered module is compiled instead, and a class's own code postprocesses."""
+    row = FLOWS[stage]
+    if stage is Stage.COMPILATION and case.lowering is not Lowering.TORCH:
+        return msgspec.structs.replace(row, reads=(*row.reads, Artefact.LOWERED))
+    if stage is Stage.POSTPROCESSING and case.source.kind is SourceKind.PYTHON:
+        return msgspec.structs.replace(row, reads=(Artefact.MODEL,))
+    return row
+
+
+def stale(case: Case, running: Collection[Stage], stages: Collection[Stage]) -> frozenset[Stage]:
+    """Those of ``stages`` whose results no longer fit when ``running`` runs again, as something they read is remade.
+
+    The model that ``setup`` loads is the same each time, since its source is.
+    """
+    remade: set[Artefact] = set()
+    found: set[Stage] = set()
+    for stage in FLOWS:
+        flow = flow_of(case, stage)
+        if stage in running:
+            remade.update(flow.writes if stage is not Stage.SETUP else ())
+        elif stage in stages and remade & {*flow.reads, *flow.if_there}:
+            found.add(stage)
+            remade.update(flow.writes)
+    return frozenset(found)
