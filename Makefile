@@ -38,6 +38,10 @@ test: install $(VENV)/.installed-torch-mlir
 test-fast: install
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
 
+# Ratios within one run; for an otherwise idle machine.
+bench: install
+	$(BIN)/python benchmarks/runner_overhead.py
+
 # Writes the pinned files; they carry hashes but no index address.
 requirements: $(VENV)/bin/pip-compile
 	cd requirements && for f in base dev node torch-mlir; do ../$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes \

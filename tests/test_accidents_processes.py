@@ -34,12 +34,12 @@ def test_a_killed_scheduler_leaves_no_native_tool(tmp_path: pathlib.Path, rerun:
         suite, jobs = accident_suite(tmp_path, ["then_tool-setup"]), 1
     else:
         suite, jobs = accident_suite(tmp_path, [f"tool-{stage}" for stage in list(Stage)[:3]]), 3
-    process = suite.start(
-        "--shard", "fakes/cpu/0", "--jobs", str(jobs), **{MARKER: marker, STATE: str(tmp_path / "state")}
-    )
-    until(suite, marker, 2 * jobs)  # one that heeds no signal, and one that does
-    process.kill()
-    process.communicate()
+    options = ("--shard", "fakes/cpu/0", "--jobs", str(jobs))
+    with suite.start(*options, **{MARKER: marker, STATE: str(tmp_path / "state")}) as process:
+        try:
+            until(suite, marker, 2 * jobs)  # one that heeds no signal, and one that does
+        finally:
+            process.kill()
     patience = time.monotonic() + 10
     while (left := marked(marker)) and time.monotonic() < patience:
         time.sleep(0.02)

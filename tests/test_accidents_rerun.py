@@ -6,7 +6,6 @@ import io
 import itertools
 import json
 import pathlib
-import signal
 import time
 from datetime import datetime
 from xml.etree import ElementTree as ET
@@ -192,15 +191,15 @@ def test_no_rerun_runs_once(tmp_path: pathlib.Path) -> None:
 def test_a_run_killed_between_the_two_runs_goes_on_there(tmp_path: pathlib.Path) -> None:
     names = ["flips-setup", "slows-setup", "fails-setup"]
     suite = accident_suite(tmp_path, names)
-    process = suite.start("--shard", "fakes/cpu/0", "--jobs", "1", **{STATE: str(tmp_path / "state")})
-    patience = time.monotonic() + 60
-    while not (tmp_path / "state" / "onnx_slows-setup@onnx.runs").exists() or (
-        (tmp_path / "state" / "onnx_slows-setup@onnx.runs").stat().st_size < 2
-    ):
-        assert time.monotonic() < patience
-        time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    count = tmp_path / "state" / "onnx_slows-setup@onnx.runs"
+    with suite.start("--shard", "fakes/cpu/0", "--jobs", "1", **{STATE: str(tmp_path / "state")}) as process:
+        try:
+            patience = time.monotonic() + 60
+            while not count.exists() or count.stat().st_size < 2:
+                assert time.monotonic() < patience
+                time.sleep(0.02)
+        finally:
+            process.kill()
     assert set(suite.records()) == set(names), "all first results are in the journal"
     assert suite.records()["slows-setup"].rerun is None
     done = run(suite, "--resume", "--timeout", "1s")

@@ -213,11 +213,17 @@ def test_annotations_and_summary_on_github(tmp_path: pathlib.Path) -> None:
 
 
 @pytest.mark.parametrize(("keep", "kept"), [("failed", {"exit3"}), ("all", {"exit3", "passes"}), ("none", set())])
-def test_working_folders_are_kept_as_told(tmp_path: pathlib.Path, keep: str, kept: set[str]) -> None:
+def test_bundles_are_kept_as_told(tmp_path: pathlib.Path, keep: str, kept: set[str]) -> None:
     suite = FakeSuite(tmp_path, [["exit3", "passes"]])
     suite.run("--shard", "fakes/cpu/0", "--keep", keep)
-    work = suite.folder() / "work" / "onnx"
-    assert {path.name.partition("__")[0] for path in (work.iterdir() if work.exists() else ())} == kept
+    bundles = suite.folder() / "bundles" / "onnx"
+    assert {path.name.partition("__")[0] for path in (bundles.iterdir() if bundles.exists() else ())} == kept
+    assert {name for name, record in suite.records().items() if record.bundle} == kept
+    assert not (suite.folder() / "work").exists()
+    for name in kept:  # a worker that died without a word leaves its model, and what it had written
+        bundle = bundles / f"{name}__onnx"
+        files = {path.relative_to(bundle).as_posix() for path in bundle.rglob("*.*")}
+        assert {"bundle.json", f"source/{name}.onnx", "artefacts/module.mlir"} <= files
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Callable
 
 from runner.bundle import arrays
+from runner.protocol import Job
 from runner.tensors import Array
 from runner.work import EntryPoint, Golden, Imported, Work
 from schemas.bundle import BUNDLE_FILE, Bundle, State, StoredTensor
@@ -16,13 +17,19 @@ from schemas.words import Stage
 class StoredFrontend:
     """Stands in for the frontend of a case that needs its model no more; loads neither onnx nor a compiler."""
 
+    def __init__(self, job: Job) -> None:
+        bundle = decode((pathlib.Path(job.bundle) / BUNDLE_FILE).read_bytes(), Bundle)
+        source = pathlib.Path(job.source)
+        root = source if source.is_dir() else source.parent
+        self._source_files = tuple(root / name for name in bundle.state.source_files)
+
     def setup(self) -> None:
         """Nothing is loaded."""
         raise self._absent()
 
     def source_files(self) -> tuple[pathlib.Path, ...]:
-        """None: the model was not read."""
-        return ()
+        """As they were in the bundle's run: the model was not read here."""
+        return self._source_files
 
     def import_model(self, folder: pathlib.Path) -> Imported:
         """Planned only beside ``setup``."""

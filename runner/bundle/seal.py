@@ -106,10 +106,10 @@ def _keep_source(job: Job, state: State, folder: pathlib.Path, rules: Rules) -> 
             continue  # a model that names what is not there: its rerun must fail alike
         path, size = f"{SOURCE}/{name}", original.stat().st_size
         missing = ""
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)  # where a file that is left out may be put later
         if rules.level.leaves_out(size, frozenset(), rules.limit):
             missing = f"too large to keep: {_COMMENT[job.case.source.kind].format(portable_locator(job.case))}"
         else:
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(original, folder / path)
         yield BundleFile(path=path, size=size, sha256=sha256_of(original), missing=missing)
 

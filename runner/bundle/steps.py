@@ -58,7 +58,7 @@ class Steps:
 def _frontend(job: Job) -> Frontend:
     """Only a job that loads the model needs what can: a machine that only runs has no compiler and no onnx."""
     if job.bundle and Stage.SETUP not in job.stages:
-        return StoredFrontend()
+        return StoredFrontend(job)
     from runner.frontends import frontend_for  # noqa: PLC0415 - loads onnx and the importer
 
     return frontend_for(job)

@@ -15,13 +15,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from typing import cast
 
 from runner import frontends, worker
 from runner.failures import StageFailure
-from runner.frontends.onnx import OnnxFrontend
 from runner.protocol import Event, Job
 from runner.stages import execute, steps  # noqa: F401 - loaded here for all the cases that are forked
-from runner.work import Work
+from runner.work import Frontend, Work
 from schemas.record import OutputComparison
 from schemas.words import Stage
 
@@ -29,11 +29,12 @@ STATE = "E2ESHARD_TEST_STATE"
 _COMPARED = OutputComparison(output="y", dtype="float32", shape=(2,), passed=True, max_abs=0.0, total=2)
 
 
-class _Frontend(OnnxFrontend):
-    """Knows no model: every step is replaced."""
+class _Frontend:
+    """Knows no model: every step is replaced, and no stage leaves what a bundle could hold."""
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
+    def source_files(self) -> tuple[pathlib.Path, ...]:
+        """None: there is no model."""
+        return ()
 
     def notes(self) -> tuple[str, ...]:
         """Nothing to say."""
@@ -44,7 +45,7 @@ def run(job: Job, emit: Callable[[Event], None]) -> None:
     """The entry point of `E2ESHARD_TEST_WORKER`."""
     fault, _, rest = job.case.model.rsplit("/", 1)[-1].partition("-")
     where = Stage(rest.partition("-")[0])
-    frontends.FRONTENDS[job.case.path] = _Frontend
+    frontends.frontend_for = lambda _job: cast("Frontend", _Frontend())
     steps.STEPS.update(dict.fromkeys(Stage, good))
     steps.STEPS[Stage.COMPARISON] = compared
     steps.STEPS[where] = lambda work: (FAULTS[fault](work), steps_after(where, work))[0]
@@ -210,7 +211,7 @@ def runs(work: Work) -> int:
 FAULTS: dict[str, Callable[[Work], None]] = {
     each.__name__: each
     for each in (
-        passes, naps, segfault, hang, eat, exit0, unreadable, full, tool, then_tool, fails, flips, differs, slows, fills, occupies,
-        tool_full, offline, claims, injects,
+        passes, naps, segfault, hang, eat, exit0, unreadable, full, tool, then_tool, fails, flips, differs,
+        slows, fills, occupies, tool_full, offline, claims, injects,
     )
 }  # fmt: skip
