@@ -28,9 +28,11 @@ $(STAMP): requirements/dev.txt pyproject.toml
 # The main job on this machine's CPU: regenerate, run presubmit, merge.
 demo: install
 	$(BIN)/python -m generator
-	$(BIN)/python -m runner --shard presubmit/cpu --out $(OUT)/demo; status=$$?; \
-	  $(BIN)/python -m results merge $(OUT)/demo/presubmit --matrix .github/matrices/presubmit.json --out $(OUT)/demo/report \
-	  && exit $$status
+	rm -rf $(OUT)/demo && mkdir -p $(OUT)/demo
+	$(BIN)/python -m generator select presubmit --targets cpu --selection $(OUT)/demo/selection.json --output $(OUT)/demo/outputs.txt
+	$(BIN)/python -m runner --shard presubmit/cpu --out $(OUT)/demo/run; status=$$?; \
+	  $(BIN)/python -m results merge $(OUT)/demo/run --matrix .github/matrices/presubmit.json \
+	    --selection $(OUT)/demo/selection.json --out $(OUT)/demo/report && exit $$status
 
 test: install $(VENV)/.installed-torch-mlir
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

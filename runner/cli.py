@@ -71,6 +71,7 @@ def _run(batches: Sequence[Batch], options: Options) -> list[Outcome]:
     from runner import closing, toolchain  # noqa: PLC0415
     from runner.schedule import Stop  # noqa: PLC0415
     from runner.shard import ShardRun  # noqa: PLC0415
+
     on_ci = os.environ.get("GITHUB_ACTIONS") == "true" or bool(os.environ.get("CI"))
     outcomes: list[Outcome] = []
     with _stop_on_signals() as stopped:

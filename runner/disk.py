@@ -57,6 +57,11 @@ class Disk:
         return state.f_frsize * (state.f_bfree if os.geteuid() == 0 else state.f_bavail)
 
 
+def complaint(output: str) -> str:
+    """The lines of a tool's whole output that say that there was no room; what it then fails with may hide them."""
+    return "\n".join(line.strip() for line in output.splitlines() if _FULL.search(line))
+
+
 def is_full(record: Record) -> bool:
     """Whether the record says that a disk was full."""
     return record.outcome is Outcome.INFRA and _FULL.search(words_of(record)) is not None

@@ -7,7 +7,7 @@ import pathlib
 import shlex
 from collections.abc import Sequence
 
-from runner import signature
+from runner import disk, signature
 from runner.failures import StageFailure
 from runner.process import ToolResult, run_tool, signal_name
 from runner.work import Work
@@ -21,7 +21,7 @@ _END = 1 << 18
 def invoke(work: Work, argv: Sequence[str], stdout: pathlib.Path | None = None) -> None:
     """Run a native tool, its command line and its error output in the stage's log.
 
-    Raises StageFailure: FAIL for an exit code, CRASH for a signal, OOM for an allocator that gave up.
+    Raises StageFailure: FAIL for an exit code, CRASH for a signal, OOM for an allocator that gave up, INFRA for a full disk.
     """
     command = f"$ {shlex.join(argv)}\n"
     with work.log.open("a") as log:
@@ -47,6 +47,8 @@ def _said(work: Work, start: int) -> str:
 
 
 def _failure(tool: str, result: ToolResult, said: str) -> StageFailure:
+    if no_room := disk.complaint(said):
+        return StageFailure(disk.SIGNATURE, f"{tool}: {no_room}", StageStatus.INFRA)
     if result.out_of_memory:
         excerpt = signature.excerpt_of_tool(said)
         return StageFailure(f"{signature.OUT_OF_MEMORY} in {tool}", excerpt, StageStatus.OOM)

@@ -5,14 +5,21 @@ from __future__ import annotations
 import pathlib
 import shutil
 import time
+from typing import cast
 
 import pytest
 
+from runner import toolchain
 from runner.disk import SIGNATURE, Disk, is_full
+from runner.failures import StageFailure
 from runner.journal import read_journal
+from runner.protocol import Job
+from runner.tools import invoke
+from runner.work import Frontend, Work
 from schemas.words import Outcome, Stage, StageStatus
 from tests.accidents_support.build import accident_suite, run, small_disk
 from tests.results_support.build import record
+from tests.runner_support.build import TARGET, case
 
 
 def fill(path: pathlib.Path) -> None:
@@ -38,6 +45,35 @@ def test_what_says_nothing_of_a_disk_is_left_alone(tmp_path: pathlib.Path) -> No
         one = record("m@onnx", outcome)
         assert Disk(tmp_path).read(one) is one
     assert Disk(tmp_path).hinders() is None
+
+
+MODULE = """\
+func.func @f(%a: tensor<4xf32>) -> tensor<4xf32> {
+  %b = arith.addf %a, %a : tensor<4xf32>
+  return %b : tensor<4xf32>
+}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["output", "TMPDIR"])
+def test_the_real_compiler_on_a_full_disk(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    """Its complaint stands below pages of errors about the model, which it blames first."""
+    (tmp_path / "m.mlir").write_text(MODULE)
+    tools = toolchain.find(None, TARGET)
+    job = Job(case=case("m"), target=TARGET, toolchain=tools, source="", folder=str(tmp_path), logs="", stages=())
+    work = Work(job=job, frontend=cast("Frontend", None), folder=tmp_path, log=tmp_path / "log")
+    flags = ["--iree-hal-target-device=local", "--iree-hal-local-target-device-backends=llvm-cpu"]
+    with small_disk(tmp_path / "small", "64k"):
+        with pytest.raises(OSError, match="No space left"):
+            fill(tmp_path / "small" / "big")
+        if where == "TMPDIR":
+            monkeypatch.setenv("TMPDIR", str(tmp_path / "small"))
+        output = tmp_path / ("small" if where == "output" else ".") / "m.vmfb"
+        with pytest.raises(StageFailure) as caught:
+            invoke(work, [tools.iree_compile, str(tmp_path / "m.mlir"), "-o", str(output), *flags])
+    assert (caught.value.status, caught.value.error.signature) == (StageStatus.INFRA, SIGNATURE)
+    assert "No space left on device" in caught.value.error.excerpt
 
 
 @pytest.mark.slow
