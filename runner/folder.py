@@ -14,6 +14,7 @@ from runner.bundle.cleanup import DEFAULT_LIMIT, Cleanup
 from runner.bundle.layout import folder_name
 from runner.bundle.seal import Rules, seal
 from runner.protocol import Job
+from schemas.bundle import BUNDLE_FILE
 from schemas.case import Case
 from schemas.record import Provenance, Record, StageResult
 from schemas.words import StageStatus
@@ -158,7 +159,7 @@ def _drop_empty(log: pathlib.Path) -> None:
 
 
 def _discard_empty(folder: pathlib.Path) -> None:
-    if not folder.is_dir():
+    if not folder.is_dir() or (folder / BUNDLE_FILE).exists():  # an empty place in a bundle is one to be filled
         return
     for child in folder.iterdir():
         if child.is_dir() and not child.is_symlink():

@@ -21,7 +21,8 @@ _END = 1 << 18
 def invoke(work: Work, argv: Sequence[str], stdout: pathlib.Path | None = None) -> None:
     """Run a native tool, its command line and its error output in the stage's log.
 
-    Raises StageFailure: FAIL for an exit code, CRASH for a signal, OOM for an allocator that gave up, INFRA for a full disk.
+    Raises StageFailure: FAIL for an exit code, CRASH for a signal, OOM for an allocator that gave up, INFRA for a full
+    disk.
     """
     command = f"$ {shlex.join(argv)}\n"
     with work.log.open("a") as log:

@@ -10,12 +10,15 @@ import pytest
 from results.compare import Change, compare
 from results.expectations.gap import observe
 from results.load import Row, Run, load
+from results.merge import merged
+from results.plan import make_plan
 from results.timings import measure
+from runner.journal import read_journal
 from schemas.codec import encode
 from schemas.record import CaseRerun, Record, Rerun
 from schemas.words import Outcome
 from tests.accidents_support.build import accident_suite, run
-from tests.results_support.build import journal, key, record
+from tests.results_support.build import journal, key, matrix, record
 
 
 def row(outcome: Outcome, *, flaky: bool = False) -> Row:
@@ -86,6 +89,22 @@ def test_a_journals_second_line_replaces_the_first_and_two_first_lines_do_not(tm
         "0000@onnx": True,
         "0001@onnx": False,
     }
+
+
+def test_a_journal_cut_anywhere_has_the_first_result_or_both(tmp_path: pathlib.Path) -> None:
+    first, second = record(key(0), Outcome.FAIL), unsteady(Outcome.FAIL)
+    path = journal(tmp_path / "one", [first, record(key(1))], complete=False)
+    first_size = path.stat().st_size
+    whole = path.read_bytes() + encode(CaseRerun(record=second)) + b"\n"
+    plan = make_plan([matrix([[key(0), key(1)]])])
+    for size in range(first_size, len(whole) + 1):
+        path.write_bytes(whole[:size])
+        wanted = second if size == len(whole) else first
+        assert read_journal(path).records[first.case] == wanted
+        if size == len(whole) or (size % 50 == 0 and size < len(whole) - 1):
+            with merged([tmp_path], plan) as view:
+                assert next(iter(view.records)) == wanted
+                assert not any(problem.red for problem in view.head.problems)
 
 
 @pytest.mark.slow
