@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 import msgspec
+import pytest
 
 from runner.pool import WORKER_VARIABLE, Zygote
 from runner.protocol import Ending, Event, Job, Toolchain
@@ -84,13 +85,16 @@ def run_faults(
     marker: str = "",
     seconds: float = 120,
 ) -> tuple[Recorder, Stop]:
-    os.environ[WORKER_VARIABLE] = WORKER
     limits = limits or Limits(case=60, stages=dict(_NO_STAGES), memory=1 << 30)
     recorder = Recorder(folder)
-    with Zygote(folder / "zygote.log") as zygote:
-        zygote.wait_ready()
-        scheduler = Scheduler(zygote, recorder, jobs=jobs, deadline=time.monotonic() + seconds, stopped=lambda: False)
-        stop = scheduler.run([Planned(case=case(each, marker, limits.memory), limits=limits) for each in faults])
+    with pytest.MonkeyPatch.context() as patch:  # a leaked variable would give every later test the fake worker
+        patch.setenv(WORKER_VARIABLE, WORKER)
+        with Zygote(folder / "zygote.log") as zygote:
+            zygote.wait_ready()
+            scheduler = Scheduler(
+                zygote, recorder, jobs=jobs, deadline=time.monotonic() + seconds, stopped=lambda: False
+            )
+            stop = scheduler.run([Planned(case=case(each, marker, limits.memory), limits=limits) for each in faults])
     return recorder, stop
 
 
