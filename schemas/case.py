@@ -5,18 +5,52 @@ from __future__ import annotations
 import msgspec
 
 from schemas.target import EnvVar, StageTimeout
-from schemas.words import Depth, Lowering, Outcome, Path, SkipReason, SourceKind, Stage
+from schemas.words import Depth, Lowering, Mode, Outcome, Path, SkipReason, SourceKind, Stage
 
 
 class Tolerance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a comparison accepts: ``|a - e| <= atol + rtol * |e|`` per element, and PCC at least ``pcc``.
 
-    ``None`` means: the default of the element type (docs/comparison.md).
+    ``None`` means: the default of the element type (docs/comparison.md). ``relative_atol`` stands for an ``atol`` of
+    that many times the largest finite ``|e|`` of the output.
     """
 
     atol: float | None = None
     rtol: float | None = None
     pcc: float | None = None
+    relative_atol: float | None = None
+
+
+class Checks(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which findings of the comparison decide. One that does not is measured and shown all the same.
+
+    ``issue`` is where a disabled check is tracked; the loader demands it.
+    """
+
+    pcc: bool = True
+    atol: bool = True  # element by element: atol, rtol, relative_atol
+    tokens: bool = True
+    issue: str = ""
+
+
+class Tuning(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How the compiler is driven; None leaves its own default."""
+
+    opt_level: str | None = None  # O0 … O3
+    const_eval: bool | None = None  # evaluate constant expressions while compiling
+    const_eval_parameters: bool | None = None  # also of weights kept in a parameter archive
+    externalize: bool | None = None  # weights in a parameter archive; None: above ``externalize_above``
+    externalize_above: int = 256 * 1024**2  # bytes of weights
+    save_ir: bool = False  # keep the compiler's IR after each of its phases
+    verify: bool = True  # compare; without it a case never reads PASS
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """A setting that overrides what the suites say, and who set it: ``command line`` or ``environment``."""
+
+    name: str
+    value: str
+    origin: str
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -58,9 +92,14 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     depth: Depth
     source: Source
     lowering: Lowering = Lowering.TORCH
+    mode: Mode = Mode.EVAL
     tags: tuple[str, ...] = ()
     group: str = ""
+    owner: str = ""
     tolerance: Tolerance = Tolerance()
+    checks: Checks = Checks()
+    tuning: Tuning = Tuning()
+    settings: tuple[Setting, ...] = ()  # what the command line and the environment changed
     timeout: float = 600.0  # seconds, all stages together
     stage_timeouts: tuple[StageTimeout, ...] = ()
     memory_limit: int = 8 * 1024**3  # bytes
@@ -75,15 +114,15 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def key(self) -> str:
         """The id without suite and target: ``onnx/node/test_abs@onnx``."""
-        return case_key(self.model, self.path, self.lowering)
+        return case_key(self.model, self.path, self.lowering, self.mode)
 
 
-def case_key(model: str, path: Path, lowering: Lowering = Lowering.TORCH, mode: str = "eval") -> str:
+def case_key(model: str, path: Path, lowering: Lowering = Lowering.TORCH, mode: Mode = Mode.EVAL) -> str:
     """``model@path`` with ``.lowering`` and ``.train`` appended where they are not the default."""
     key = f"{model}@{path}"
     if lowering is not Lowering.TORCH:
         key += f".{lowering}"
-    return key if mode == "eval" else f"{key}.{mode}"
+    return key if mode is Mode.EVAL else f"{key}.{mode}"
 
 
 def case_id(suite: str, target: str, key: str) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from schemas.case import Expectation, Tolerance
-from schemas.words import Depth, Lowering, Outcome, Path, SkipReason, Stage, StageStatus
+from schemas.case import Checks, Expectation, Setting, Tolerance
+from schemas.words import Depth, Lowering, Mode, Outcome, Path, SkipReason, Stage, StageStatus
 
 RESULTS_SCHEMA = "e2eshard.results/1"
 REPORT_SCHEMA = "e2eshard.report/1"
@@ -26,7 +26,11 @@ class StageResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class OutputComparison(msgspec.Struct, frozen=True, kw_only=True):
-    """One output against its golden. Figures are computed in float64 (complex128); None where undefined."""
+    """One output against its golden. Figures are computed in float64 (complex128); None where undefined.
+
+    ``relative_atol`` is ``max_abs`` over the largest finite expected magnitude. ``unasserted`` says what would have
+    failed had its check not been disabled.
+    """
 
     output: str
     dtype: str
@@ -39,6 +43,30 @@ class OutputComparison(msgspec.Struct, frozen=True, kw_only=True):
     total: int = 0
     worst_index: tuple[int, ...] | None = None
     reason: str = ""  # why it did not pass: "shape (2,) expected (2, 1)", "3 of 60 elements differ", …
+    relative_atol: float | None = None
+    cosine: float | None = None
+    unasserted: str = ""
+
+
+class TokenComparison(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Decoded tokens of one sequence against the golden's. ``first_difference`` is a position among the tokens."""
+
+    output: str
+    passed: bool
+    expected: str
+    actual: str
+    first_difference: int | None = None
+    reason: str = ""
+    unasserted: str = ""
+
+
+class CastInput(msgspec.Struct, frozen=True, kw_only=True):
+    """An input that the target does not take as it is. ``golden`` says whether the golden saw the cast one too."""
+
+    input: str
+    given: str
+    cast: str
+    golden: bool
 
 
 class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,17 +110,23 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     outcome: Outcome
     exit_status: str  # PASS, Numerics, the stage that failed, or not-run
     lowering: Lowering = Lowering.TORCH
+    mode: Mode = Mode.EVAL
     reached_depth: Depth | None = None  # observed: the deepest depth whose last stage really passed
     shard: int | None = None
     attempt: int = 1
     group: str = ""
+    owner: str = ""
     tags: tuple[str, ...] = ()
     expectation: Expectation | None = None
     skip_reason: SkipReason | None = None
     skip_detail: str = ""
     stages: tuple[StageResult, ...] = ()
     comparisons: tuple[OutputComparison, ...] = ()
+    tokens: tuple[TokenComparison, ...] = ()
     tolerance: Tolerance | None = None
+    checks: Checks | None = None  # where one is disabled
+    casts: tuple[CastInput, ...] = ()
+    settings: tuple[Setting, ...] = ()  # what the command line and the environment changed
     error: ErrorInfo | None = None
     notes: tuple[str, ...] = ()
     metrics: dict[str, float] = {}

@@ -29,6 +29,13 @@ class EnvVar(msgspec.Struct, frozen=True):
     value: str
 
 
+class InputCast(msgspec.Struct, frozen=True):
+    """Inputs of one element type are given to the model as another, which the hardware has (numpy's names)."""
+
+    given: str
+    cast: str
+
+
 class Target(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of ``targets.yaml``. All durations in seconds, all sizes in bytes."""
 
@@ -43,6 +50,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     sku: str | None = None
     compile_flags: tuple[str, ...] = ()
     run_flags: tuple[str, ...] = ()
+    input_casts: tuple[InputCast, ...] = ()
+    ort_ep_library: str | None = None  # ONNX Runtime plug-in of the path ort-ep; else E2ESHARD_ORT_EP_LIBRARY names it
     container: Container | None = None
     exclusive_device: bool = False
     environment: tuple[EnvVar, ...] = ()

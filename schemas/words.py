@@ -33,6 +33,13 @@ class Lowering(StrEnum):
     STABLEHLO = "stablehlo"
 
 
+class Mode(StrEnum):
+    """What a model is run for."""
+
+    EVAL = "eval"
+    TRAIN = "train"  # loss, and its gradients by inputs and parameters
+
+
 class Stage(StrEnum):
     """A step of one case, in the order of running."""
 
