@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from schemas.errors import UsageError
 from suites import timings, workspace
 
 _ACTION = ".github/actions/setup-e2eshard"
+_TORCH = re.compile(r"torch *[=~<>!]")
 
 
 def init(root: Path, suites: Path, requirement: str | None, *, force: bool) -> tuple[str, ...]:
@@ -41,9 +43,22 @@ def scaffold(suites: str, requirement: str) -> dict[str, str]:
         f"{_ACTION}/action.yml": _render("action.yml.j2", python=ACTIONS["python"]),
         f"{_ACTION}/install.py": _render("install.py"),
         f"{_ACTION}/requirements.txt": _render("requirements.txt.j2", requirement=requirement, pins=pins.installed()),
+        **_extras(),
         f"{suites}/smoke.yaml": _render("smoke.yaml"),
         f"{suites}/targets.yaml": _render("targets.yaml"),
     }
+
+
+def _extras() -> dict[str, str]:
+    """What only some shards install, a file each; torch apart, since it may come from another index than the rest."""
+    brought = pins.of_extras()
+    torch = sorted({pin for each in brought.values() for pin in each if _TORCH.match(pin)})
+    files = {
+        extra: _render("extra.txt.j2", extra=extra, pins=[pin for pin in each if not _TORCH.match(pin)])
+        for extra, each in brought.items()
+    }
+    files["torch-version"] = _render("torch-version.txt.j2", pins=torch)
+    return {f"{_ACTION}/{name}.txt": text for name, text in files.items()}
 
 
 def next_steps(root: Path, suites: Path, requirement: str | None) -> Iterator[str]:

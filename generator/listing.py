@@ -35,9 +35,9 @@ def suite_page(matrix: Matrix) -> str:
     lines = []
     for plan in matrix.targets:
         for shard in plan.shards:
-            lines.append(
-                f"{matrix.suite}/{plan.target}/{shard.shard}  {len(shard.cases)} cases, {shard.minutes:.1f} minutes"
-            )
+            needs = f", with {' '.join(shard.extras)}" if shard.extras else ""
+            name = f"{matrix.suite}/{plan.target}/{shard.shard}"
+            lines.append(f"{name}  {len(shard.cases)} cases, {shard.minutes:.1f} minutes{needs}")
             lines.extend(f"  {key}" for key in shard.cases)
     return "\n".join(lines)
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from generator import sharding
+import msgspec
+
+from generator import extras, sharding
 from generator.timeouts import timeouts
+from schemas.case import Case
 from schemas.errors import Finding, Location
 from schemas.matrix import Matrix, MatrixSource, ShardPlan, TargetPlan, cases_digest
 from schemas.target import Target
+from schemas.words import Extra
 from suites.targets import at_depth
 from suites.timings import Timings
 from suites.workspace import Suite, Workspace
@@ -42,12 +46,17 @@ def build(
 def target_plan(
     suite: Suite, target: Target, timings: Timings, previous: TargetPlan | None, rebalance: bool
 ) -> TargetPlan:
-    """All shards of one target of a suite."""
+    """All shards of one target of a suite: first those of cases without extras."""
     cases = suite.cases_for(target.name)
-    rules = sharding.rules_of(target)
-    costs = {case.key: sharding.milliseconds(timings.seconds(target.name, case)) for case in cases}
-    before = tuple(shard.cases for shard in previous.shards) if previous else ()
-    shards = sharding.plan(costs, rules, before, rebalance=rebalance)
+    alike: dict[tuple[Extra, ...], list[Case]] = {}
+    for case in cases:
+        alike.setdefault(suite.extras_of(case), []).append(case)
+    committed = tuple(shard.cases for shard in previous.shards) if previous else ()
+    shards = [
+        shard
+        for needed in sorted(alike)
+        for shard in _shards(needed, alike[needed], target, timings, committed, rebalance=rebalance)
+    ]
     return TargetPlan(
         target=target.name,
         digest=cases_digest(cases),
@@ -56,11 +65,25 @@ def target_plan(
         container=target.container,
         exclusive_device=target.exclusive_device,
         hosted=target.hosted,
-        shards=tuple(
-            ShardPlan(shard=number, minutes=minutes(sharding.wall(costs, keys, rules)), cases=keys)
-            for number, keys in enumerate(shards)
-        ),
+        shards=tuple(msgspec.structs.replace(shard, shard=number) for number, shard in enumerate(shards)),
     )
+
+
+def _shards(
+    needed: tuple[Extra, ...],
+    cases: Sequence[Case],
+    target: Target,
+    timings: Timings,
+    committed: sharding.Shards,
+    *,
+    rebalance: bool,
+) -> Iterator[ShardPlan]:
+    """The shards of cases that need the same extras, not yet numbered: only they install them, and count it."""
+    rules = sharding.rules_of(target, extras.seconds(needed))
+    costs = {case.key: sharding.milliseconds(timings.seconds(target.name, case)) for case in cases}
+    before = tuple(keys for keys in committed if not costs.keys().isdisjoint(keys))
+    for keys in sharding.plan(costs, rules, before, rebalance=rebalance):
+        yield ShardPlan(shard=0, minutes=minutes(sharding.wall(costs, keys, rules)), extras=needed, cases=keys)
 
 
 def minutes(milliseconds: int) -> float:
@@ -72,8 +95,8 @@ def check(matrix: Matrix, targets: dict[str, Target]) -> Iterator[Finding]:
     """Findings about shards that their target's own deadline would cut off."""
     for plan in matrix.targets:
         target = targets[plan.target]
-        worst = max(plan.shards, key=lambda shard: shard.minutes)
-        limit = (target.setup_seconds + target.shard_timeout) / 60
+        worst = max(plan.shards, key=lambda shard: shard.minutes - extras.seconds(shard.extras) / 60)
+        limit = (target.setup_seconds + extras.seconds(worst.extras) + target.shard_timeout) / 60
         if worst.minutes > limit:
             yield Finding(
                 Location(matrix.source.file),

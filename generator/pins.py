@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import metadata
 from typing import Any
 
@@ -16,6 +16,8 @@ _DIRECT = rf"{_NAME}(\[[\w,.-]+\])? *@ *"
 _PINNED = re.compile(
     rf"{_NAME}(\[[\w,.-]+\])? *== *[\w.+!]+|{_DIRECT}\w+\+\S+@[0-9a-f]{{40}}(#\S+)?|{_DIRECT}https?://\S+|\S+\.whl"
 )
+
+_EXTRA = re.compile(r"extra == [\"']([\w-]+)[\"']")
 
 
 def own_requirement() -> str:
@@ -38,8 +40,31 @@ def is_local() -> bool:
 
 def installed() -> tuple[str, ...]:
     """``name==version`` of everything that e2eshard asks for, as installed here, sorted."""
-    asked = (re.match(r"[\w.-]+", each) for each in metadata.requires(_NAME) or () if "extra ==" not in each)
-    return tuple(sorted(f"{name[0]}=={metadata.version(name[0])}" for name in asked if name))
+    return tuple(sorted(_pin(each) for each in _asked("")))
+
+
+def of_extras() -> dict[str, tuple[str, ...]]:
+    """By extra what it brings, sorted: as installed here, or as e2eshard asks for it where it is not."""
+    extras = metadata.metadata(_NAME).get_all("Provides-Extra") or []
+    return {extra: tuple(sorted(_pin(each) for each in _asked(extra))) for extra in extras}
+
+
+def _asked(extra: str) -> Iterator[str]:
+    """Requirements without their markers."""
+    for each in metadata.requires(_NAME) or ():
+        requirement, _, marker = each.partition(";")
+        found = _EXTRA.search(marker)
+        if (found[1] if found else "") == extra:
+            yield requirement.strip()
+
+
+def _pin(requirement: str) -> str:
+    """Without a build's own suffix (``+cpu``): another index has other builds of the same version."""
+    name = re.match(r"[\w.-]+", requirement)
+    try:
+        return f"{name[0]}=={metadata.version(name[0]).partition('+')[0]}" if name else requirement
+    except metadata.PackageNotFoundError:
+        return requirement
 
 
 def require_pinned(requirement: str) -> str:

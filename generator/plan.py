@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from generator import limits, matrix, render, timeouts
+from generator import extras, limits, matrix, render, timeouts
 from generator.jobs import shard_jobs
 from generator.select import MATRICES
 from schemas import codec
@@ -32,13 +32,18 @@ def plan(
     """Path -> text of every generated file; raises ManifestError with every limit of GitHub's that would be passed."""
     targets = {target.name: target for target in workspace.targets}
     targets_file = f"{naming.suites_dir}/targets.yaml"
-    findings = [finding for target in workspace.targets for finding in timeouts.check(target, targets_file)]
+    findings: list[Finding] = []
+    added = dict.fromkeys(targets, 0.0)  # by target: what extras add to a set-up
     files = {SHARD_WORKFLOW: render.shard_workflow(workspace.targets, naming)}
     findings += limits.check_workflow(SHARD_WORKFLOW, files[SHARD_WORKFLOW], ())
     for suite in workspace.suites:
         built = build_matrix(workspace, suite, timings, root, naming, rebalance=rebalance)
         findings += matrix.check(built, targets)
         files |= _files(suite, built, targets, naming, findings)
+        for each in built.targets:
+            added[each.target] = max(added[each.target], *(extras.seconds(shard.extras) for shard in each.shards))
+    for target in workspace.targets:
+        findings += timeouts.check(target, targets_file, added[target.name])
     if findings:
         raise ManifestError(tuple(findings))
     return files

@@ -12,7 +12,7 @@ from generator.limits import check_outputs
 from schemas import codec
 from schemas.case import case_id
 from schemas.errors import ManifestError, StaleError, UsageError
-from schemas.matrix import MATRIX_SCHEMA, Matrix, SelectedShard, Selection, TargetPlan
+from schemas.matrix import MATRIX_SCHEMA, Matrix, SelectedShard, Selection, ShardPlan, TargetPlan
 from suites.findings import did_you_mean
 from suites.keys import DEPTHS
 
@@ -105,8 +105,13 @@ def summary(matrix: Matrix, selection: Selection) -> str:
 
 
 def _include(job: ShardJob, chosen: set[tuple[str, int]]) -> str:
-    entries = [{"shard": shard.shard} for shard in job.shards if (job.target, shard.shard) in chosen]
+    entries = [_entry(shard) for shard in job.shards if (job.target, shard.shard) in chosen]
     return codec.encode(entries).decode()
+
+
+def _entry(shard: ShardPlan) -> dict[str, int | str]:
+    extras = " ".join(shard.extras)
+    return {"shard": shard.shard, "extras": extras} if extras else {"shard": shard.shard}
 
 
 def _chosen(

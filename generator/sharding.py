@@ -28,11 +28,14 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     capacity: int  # shards at a time
 
 
-def rules_of(target: Target) -> Rules:
-    """The rules of one target; an exclusive device runs one case at a time whatever ``jobs`` says."""
+def rules_of(target: Target, added_setup: float = 0.0) -> Rules:
+    """The rules of one target; an exclusive device runs one case at a time whatever ``jobs`` says.
+
+    ``added_setup``: seconds that some shards' set-up takes beyond the target's own.
+    """
     lanes = 1 if target.exclusive_device else target.jobs or ASSUMED_CORES
     return Rules(
-        setup=milliseconds(target.setup_seconds),
+        setup=milliseconds(target.setup_seconds + added_setup),
         budget=milliseconds(target.shard_minutes * 60),
         lanes=lanes,
         capacity=max(1, target.capacity),

@@ -32,14 +32,18 @@ def timeouts(target: Target) -> Timeouts:
     return Timeouts(job=math.ceil(target.job_timeout / 60), run=math.ceil(target.shard_timeout / 60) + 1)
 
 
-def check(target: Target, file: str) -> Iterator[Finding]:
-    """A finding when a job cannot hold its set-up and its shard; ``file`` is where the target is declared."""
+def check(target: Target, file: str, added_setup: float = 0.0) -> Iterator[Finding]:
+    """A finding when a job cannot hold its set-up and its shard; ``file`` is where the target is declared.
+
+    ``added_setup``: the most seconds that extras add to the set-up of one of its shards.
+    """
     given = timeouts(target)
-    needed = max(math.ceil(target.setup_seconds / 60) + given.run, SETUP_MINUTES) + 1
+    setup = target.setup_seconds + added_setup
+    needed = max(math.ceil(setup / 60) + given.run, SETUP_MINUTES) + 1
     if needed > given.job:
         yield Finding(
             Location(file),
-            f"target {target.name}: a job of {given.job} minutes cannot hold a set-up of {target.setup_seconds:g} "
+            f"target {target.name}: a job of {given.job} minutes cannot hold a set-up of {setup:g} "
             f"seconds and a shard of {target.shard_timeout / 60:g} minutes with time to report",
             f"give it a job-timeout of at least {needed}m, or a shorter shard-timeout",
         )

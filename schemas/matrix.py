@@ -9,16 +9,18 @@ import msgspec
 from schemas.case import Case
 from schemas.codec import encode_canonical
 from schemas.target import Container
+from schemas.words import Extra
 
 MATRIX_SCHEMA = "e2eshard.matrix/1"
 SELECTION_SCHEMA = "e2eshard.selection/1"
 
 
-class ShardPlan(msgspec.Struct, frozen=True, kw_only=True):
+class ShardPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The cases of one CI job. ``cases`` holds keys (ids without ``suite/target/``), sorted."""
 
     shard: int
     minutes: float  # expected job minutes, set-up included
+    extras: tuple[Extra, ...] = ()  # what its set-up installs beside the base
     cases: tuple[str, ...]
 
 

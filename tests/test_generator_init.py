@@ -1,6 +1,7 @@
 """`generator init`: a repository without suites becomes one whose workflows stand, and nothing of it is overwritten."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from generator import cli, init, pins
 from schemas.errors import UsageError
+from schemas.words import Extra
 from tests.generator_support import suites_folder
 from tests.workflow_support.node import ACTIONS, node
 
@@ -19,6 +21,10 @@ WRITTEN = {
     f"{ACTION}/action.yml",
     f"{ACTION}/install.py",
     f"{ACTION}/requirements.txt",
+    f"{ACTION}/s3.txt",
+    f"{ACTION}/torch-mlir.txt",
+    f"{ACTION}/torch-version.txt",
+    f"{ACTION}/torch.txt",
     ".github/matrices/smoke.json",
     ".github/workflows/shard.yml",
     ".github/workflows/suite-smoke.yml",
@@ -173,6 +179,41 @@ def test_everything_beneath_is_pinned_as_installed() -> None:
     names = {line.partition("==")[0] for line in text.splitlines() if "==" in line}
     assert {"e2eshard", "iree-base-compiler", "iree-base-runtime", "onnx", "numpy"} <= names
     assert len(pins.installed()) == len(names) - 1
+
+
+def test_what_only_some_shards_need_is_in_files_of_its_own() -> None:
+    files = init.scaffold("suites", "e2eshard==0.1.0")
+    texts = {extra: files[f"{ACTION}/{extra}.txt"] for extra in (*Extra, "torch-version")}
+    brought = {
+        name: {re.split(r"[=~<>!]", line)[0] for line in text.splitlines() if not line.startswith("#")}
+        for name, text in texts.items()
+    }
+    assert {"transformers", "onnxscript", "torch-mlir"} <= brought["torch"]
+    assert "torch" not in brought["torch"]
+    assert brought["torch-version"] == {"torch"}
+    assert (brought["torch-mlir"], brought["s3"]) == ({"torch-mlir"}, {"s3fs"})
+
+
+@pytest.mark.parametrize(
+    ("version", "pin"), [("2.13.0+cpu", "torch==2.13.0"), ("2.13.1", "torch==2.13.1"), (None, "torch~=2.13.0")]
+)
+def test_torch_is_pinned_without_its_build(
+    version: str | None, pin: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_metadata(
+        tmp_path, "e2eshard", "0.1.0", 'Provides-Extra: torch\nRequires-Dist: torch~=2.13.0; extra == "torch"\n'
+    )
+    if version:
+        write_metadata(tmp_path, "torch", version)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    assert pins.of_extras() == {"torch": (pin,)}
+
+
+def write_metadata(folder: Path, name: str, version: str, more: str = "") -> None:
+    """What an installed package leaves."""
+    info = folder / f"{name}-{version}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.4\nName: {name}\nVersion: {version}\n{more}")
 
 
 def test_both_repositories_are_set_up_by_the_same_program() -> None:

@@ -1,6 +1,7 @@
 """A repository that knows nothing of us adopts the wheel, and its own workflow ends in a merged report."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import onnx
@@ -11,12 +12,34 @@ from tests.adoption_support import environment, stranger
 from tests.adoption_support.environment import call
 from tests.workflow_support.executor import Options, WorkflowRun, run_workflow
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed: make install EXTRAS=torch"),
+]
 
-#: The manifest's example of a file of the repository, as it is once the comment signs are gone.
-EXAMPLE = ("- onnx: ../models/my_model.onnx", "  name: mine/my_model", "  tolerance: {atol: 1.0e-3, rtol: 1.0e-3}")
+#: The manifest's examples of files of the repository, as they are once the comment signs are gone.
+EXAMPLES = (
+    "- onnx: ../models/my_model.onnx",
+    "  name: mine/my_model",
+    "  tolerance: {atol: 1.0e-3, rtol: 1.0e-3}",
+    "- python: ../models/my_net.py:MyTester",
+    "  name: mine/my_net",
+)
+NET = """\
+import torch
+from suites import ModelTester
+
+
+class MyTester(ModelTester):
+    def load_model(self):
+        return torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Tanh(), torch.nn.Linear(8, 2))
+
+    def load_inputs(self):
+        return torch.randn(3, 4)
+"""
 CASES = [
     "smoke/cpu/mine/my_model@onnx",
+    "smoke/cpu/mine/my_net@torch-mlir",
     *(f"smoke/cpu/onnx/node/test_{name}@onnx" for name in ("abs", "add", "matmul_2d", "relu", "softmax_axis_1")),
 ]
 
@@ -31,13 +54,13 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def repository(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = stranger.make(tmp_path_factory.mktemp("theirs"))
     call(python, "-m", "e2eshard", "generator", "init", folder=root)
-    add_model(root)
+    add_models(root)
     call(python, "-m", "e2eshard", "generator", folder=root)
     return root
 
 
-def add_model(root: Path) -> None:
-    """A model of the stranger's own, taken into the suite by the manifest's example."""
+def add_models(root: Path) -> None:
+    """Models of the stranger's own, taken into the suite by the manifest's examples."""
     shape = (
         helper.make_tensor_value_info("x", TensorProto.FLOAT, [2, 3]),
         helper.make_tensor_value_info("y", TensorProto.FLOAT, [2, 3]),
@@ -48,9 +71,10 @@ def add_model(root: Path) -> None:
         helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9),
         root / "models/my_model.onnx",
     )
+    (root / "models/my_net.py").write_text(NET)
     manifest = root / "suites/smoke.yaml"
     text = manifest.read_text()
-    for line in EXAMPLE:
+    for line in EXAMPLES:
         assert text.count(f"  # {line}\n") == 1
         text = text.replace(f"  # {line}\n", f"  {line}\n")
     manifest.write_text(text)
@@ -89,6 +113,11 @@ def test_its_workflow_runs_to_a_merged_report(repository: Path, python: Path, tm
     assert outcomes == dict.fromkeys(CASES, "PASS")
     assert all(record["reproduce"].startswith("python -m e2eshard runner ") for record in report["records"])
     assert "Requirement already satisfied: e2eshard==" in run.jobs[0].step("Set up").log
+    # Only the shard whose case needs it installs torch.
+    logs = [job.step("Set up").log for job in run.jobs if job.steps]
+    assert ["Requirement already satisfied: torch==" in log for log in logs] == [False, False, True, False], (
+        run.explain()
+    )
 
 
 def merged_report(run: WorkflowRun) -> dict[str, list[dict[str, str]]]:

@@ -74,6 +74,17 @@ def planned_cases() -> list[str]:
     ]
 
 
+def planned_extras() -> dict[str, str]:
+    """By shard, as the committed matrix has it."""
+    matrix = json.loads((ROOT / f".github/matrices/{SUITE}.json").read_text())
+    return {
+        f"{target['target']}/{shard['shard']}": " ".join(shard.get("extras", ()))
+        for target in matrix["targets"]
+        if target["hosted"]
+        for shard in target["shards"]
+    }
+
+
 def selected_cases() -> list[str]:
     """The planned cases that the selection keeps."""
     cases = [case for case in planned_cases() if case.startswith(f"{SUITE}/{TARGET}/")]
@@ -132,6 +143,11 @@ def test_a_pull_request_plans_every_hosted_case(dispatch: Dispatch) -> None:
     run = dispatch(tests=None, sabotage={THE_SHARD: "exit 1"})
     assert outcomes(merged_report(run)) == dict.fromkeys(planned_cases(), "MISSING")
     assert "PARTIAL" not in merge_job(run).summary
+    # What a shard's cases need has come to the shard's set-up.
+    started = [job.inputs for job in run.jobs if job.inputs.get("shard") is not None]
+    extras = {f"{each['target']}/{each['shard']}": each["extras"] for each in started}
+    assert extras == planned_extras()
+    assert set(extras.values()) == {"", "torch"}
 
 
 def test_running_the_failed_jobs_again_mends_the_report(dispatch: Dispatch) -> None:
