@@ -24,6 +24,7 @@ from schemas.errors import E2EShardError
 from schemas.words import SourceKind
 
 _DOWNLOADS_AT_A_TIME = 4
+_REMOTE = (SourceKind.ONNX_URL, SourceKind.FILE)
 
 
 def prepare(source: Source, store: Store, base: pathlib.Path, *, force: bool) -> Prepared:
@@ -61,11 +62,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"stdin is no JSON array of sources: {error}", file=sys.stderr)
         return 2
     store, base, force = default_store(), pathlib.Path(options.base), options.force
-    remote = [source for source in sources if source.kind is SourceKind.ONNX_URL]
+    remote = [source for source in sources if source.kind in _REMOTE]
     with ThreadPoolExecutor(_DOWNLOADS_AT_A_TIME) as pool:
         downloads = pool.map(lambda source: prepare(source, store, base, force=force), remote)
         for source in sources:
-            if source.kind is not SourceKind.ONNX_URL:
+            if source.kind not in _REMOTE:
                 _answer(prepare(source, store, base, force=force))
         for each in downloads:
             _answer(each)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pathlib
 
 from filelock import FileLock
 
+from suites.digest import sha256_of
+
+__all__ = ["STORE_VARIABLE", "Store", "default_store", "sha256_of"]
+
 #: Names another folder than the user's cache; CI points it at what its cache action keeps.
 STORE_VARIABLE = "E2ESHARD_STORE"
-_CHUNK = 1 << 20
 
 
 class Store:
@@ -34,12 +36,3 @@ def default_store() -> Store:
     from platformdirs import user_cache_dir  # noqa: PLC0415 - rarely needed where CI names the store
 
     return Store(pathlib.Path(user_cache_dir("e2eshard")))
-
-
-def sha256_of(path: pathlib.Path) -> str:
-    """Hex digest of a file's bytes."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_CHUNK):
-            digest.update(block)
-    return digest.hexdigest()

@@ -8,36 +8,91 @@ import os
 import pathlib
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
 import msgspec
 
 from e2eshard.commands import child
 from runner.process import die_with_parent, tail
 from runner.protocol import Prepared
-from schemas.case import Source
+from schemas.case import Case, Source
 from schemas.codec import encode
 from schemas.errors import CannotStartError
+from schemas.target import EnvVar
+from schemas.words import SourceKind
 
 log = logging.getLogger("runner.supply")
 
 _LOOK_EVERY = 0.2  # seconds between two questions whether the run was stopped
 
 
+class Supplier(msgspec.Struct, frozen=True):
+    """How sources are made or downloaded."""
+
+    log_file: pathlib.Path
+    base: pathlib.Path  # the folder of the manifests, where relative paths start
+    environment: tuple[EnvVar, ...]  # the target's: it may say where files are kept
+    force: bool = False  # make or download again what the store has
+
+
+class Sources:
+    """What the cases of a batch load, as far as it has been asked for: their models, and the files these will want.
+
+    ``bundled``: where the sources of cases lie that go on from bundles, by case id; ``loading``: the cases whose model
+    is loaded at all.
+    """
+
+    def __init__(self, bundled: Mapping[str, str], loading: Container[str], supplier: Supplier) -> None:
+        self._bundled = bundled
+        self._loading = loading
+        self._supplier = supplier
+        self._found: dict[Source, Prepared] = {}
+
+    def find(self, cases: Sequence[Case], stopped: Callable[[], bool]) -> None:
+        """Have made or downloaded what has not been asked for yet."""
+        wanted = [case.source for case in cases if case.id not in self._bundled]
+        wanted += [file for case in cases for file in self._files(case)]
+        missing = [source for source in wanted if source not in self._found]
+        self._found |= prepare_sources(missing, self._supplier, stopped)
+
+    def of(self, case: Case) -> Prepared:
+        """Where a case's model lies: in its bundle, or as ``runner.prepare`` answered."""
+        if case.id in self._bundled:
+            return Prepared(source=case.source, path=self._bundled[case.id])
+        return self._answer(case.source)
+
+    def errors(self, case: Case) -> tuple[str, ...]:
+        """Why the case cannot be run."""
+        return tuple(answer.error for answer in self._answers(case) if answer.error)
+
+    def are_there(self, case: Case) -> bool:
+        """Whether the case can be run; neither this nor an error where the run was stopped before."""
+        return all(answer.path for answer in self._answers(case))
+
+    def _answers(self, case: Case) -> tuple[Prepared, ...]:
+        return self.of(case), *(self._answer(file) for file in self._files(case))
+
+    def _answer(self, source: Source) -> Prepared:
+        return self._found.get(source) or Prepared(source=source)
+
+    def _files(self, case: Case) -> tuple[Source, ...]:
+        """What the case's model asks `get_file` for, where this run loads the model."""
+        return tuple(Source(SourceKind.FILE, file) for file in case.files) if case.id in self._loading else ()
+
+
 def prepare_sources(
-    sources: Iterable[Source], log_file: pathlib.Path, *, base: pathlib.Path, force: bool, stopped: Callable[[], bool]
+    sources: Iterable[Source], supplier: Supplier, stopped: Callable[[], bool]
 ) -> dict[Source, Prepared]:
     """Make or download every source in a child process (it loads onnx; this one does not).
 
-    ``base`` is the folder of the manifests, where relative paths of ``.onnx`` files start; ``force`` makes or downloads
-    again what the store has. When the run is stopped meanwhile: the answers so far. Raises CannotStartError when the
-    child itself fails.
+    When the run is stopped meanwhile: the answers so far. Raises CannotStartError when the child itself fails.
     """
     wanted = sorted(set(sources), key=lambda source: (source.kind, source.locator))
     if not wanted:
         return {}
-    argv = child("runner.prepare", "--base", str(base), *(["--force"] if force else []))
-    code, output = _ask(argv, encode(wanted), log_file, stopped)
+    log_file = supplier.log_file
+    argv = child("runner.prepare", "--base", str(supplier.base), *(["--force"] if supplier.force else []))
+    code, output = _ask(argv, encode(wanted), supplier, stopped)
     answers: dict[Source, Prepared] = {}
     for line in output.splitlines():
         try:
@@ -59,10 +114,10 @@ def prepare_sources(
     return answers
 
 
-def _ask(argv: list[str], question: bytes, log_file: pathlib.Path, stopped: Callable[[], bool]) -> tuple[int, bytes]:
+def _ask(argv: list[str], question: bytes, supplier: Supplier, stopped: Callable[[], bool]) -> tuple[int, bytes]:
     """The exit code and the output of a child that is killed when the run is stopped, or when this process dies."""
     with (
-        log_file.open("ab") as errors,
+        supplier.log_file.open("ab") as errors,
         tempfile.TemporaryFile() as asked,  # a pipe would not do: `communicate` stops writing after its first timeout
     ):
         asked.write(question)
@@ -72,6 +127,7 @@ def _ask(argv: list[str], question: bytes, log_file: pathlib.Path, stopped: Call
             stdin=asked,
             stdout=subprocess.PIPE,
             stderr=errors,
+            env=os.environ | {each.name: each.value for each in supplier.environment},
             start_new_session=True,  # the terminal's Ctrl-C reaches this process alone
             preexec_fn=functools.partial(die_with_parent, os.getpid()),  # noqa: PLW1509 - this process has one thread
         ) as process:

@@ -13,110 +13,14 @@ import pytest
 from onnx import numpy_helper
 
 from runner.protocol import Prepared
-from runner.sources.download import Wanted, download
 from runner.store import Store
 from schemas.case import Source
 from schemas.codec import decode, encode
-from schemas.errors import InfraError
 from schemas.words import SourceKind
-from tests.stages_support.http import Behaviour, serving
+from tests.files_support.web import Site, website
 
 BODY = bytes(range(256)) * 4000
 DIGEST = hashlib.sha256(BODY).hexdigest()
-
-
-def fetch(
-    url: str, folder: pathlib.Path, *, sha256: str | None = None, force: bool = False, attempts: int = 4
-) -> bytes:
-    path = folder / "m.onnx"
-    download(Wanted(url=url, path=path, sha256=sha256), force=force, attempts=attempts, pause=0.01)
-    assert not list(folder.glob("*.part"))
-    return path.read_bytes()
-
-
-def test_a_download_is_kept_and_not_repeated(tmp_path: pathlib.Path) -> None:
-    served = Behaviour(BODY, md5=True)
-    with serving(served) as url:
-        assert fetch(url, tmp_path, sha256=DIGEST) == BODY
-        assert fetch(url, tmp_path, sha256=DIGEST) == BODY
-        assert len(served.requests) == 1
-        assert fetch(url, tmp_path, force=True) == BODY
-        assert len(served.requests) == 2
-
-
-def test_a_cut_connection_is_continued_where_it_was_cut(tmp_path: pathlib.Path) -> None:
-    served = Behaviour(BODY, cut_after=[300_000, 200_000])
-    with serving(served) as url:
-        assert fetch(url, tmp_path, sha256=DIGEST) == BODY
-    assert len(served.requests) == 3
-    assert served.requests[0] == ""
-    assert all(each.startswith("bytes=") for each in served.requests[1:])
-
-
-def test_a_server_that_cannot_continue_sends_all_again(tmp_path: pathlib.Path) -> None:
-    with serving(Behaviour(BODY, cut_after=[300_000], ranges=False)) as url:
-        assert fetch(url, tmp_path, sha256=DIGEST) == BODY
-
-
-def test_leftovers_longer_than_the_file_are_thrown_away(tmp_path: pathlib.Path) -> None:
-    (tmp_path / "m.onnx.part").write_bytes(BODY + b"x")
-    with serving(Behaviour(BODY)) as url:
-        assert fetch(url, tmp_path, sha256=DIGEST) == BODY
-
-
-def test_busy_servers_are_asked_again_and_wrong_checksums_not_accepted(tmp_path: pathlib.Path) -> None:
-    with serving(Behaviour(BODY, statuses=[503, 429], md5=True, wrong_md5=1)) as url:
-        assert fetch(url, tmp_path) == BODY
-    with serving(Behaviour(BODY, md5=True, wrong_md5=9)) as url, pytest.raises(InfraError, match="Content-MD5"):
-        fetch(url, tmp_path, force=True)
-
-
-def test_patience_ends(tmp_path: pathlib.Path) -> None:
-    served = Behaviour(BODY, statuses=[503] * 9)
-    with serving(served) as url, pytest.raises(InfraError, match=r"in 4 attempts.*HTTP 503"):
-        fetch(url, tmp_path)
-    assert len(served.requests) == 4
-
-
-def test_an_address_that_is_wrong_is_told_at_once(tmp_path: pathlib.Path) -> None:
-    served = Behaviour(BODY)
-    with serving(served) as url, pytest.raises(InfraError, match="HTTP 404") as caught:
-        fetch(url.replace("m.onnx", "n.onnx"), tmp_path)
-    assert len(served.requests) == 1
-    assert "n.onnx" in str(caught.value)
-    with pytest.raises(InfraError, match="cannot download from 'ftp'"):
-        fetch("ftp://127.0.0.1/m.onnx", tmp_path)
-
-
-def test_another_file_than_the_manifest_means_is_refused(tmp_path: pathlib.Path) -> None:
-    with serving(Behaviour(BODY)) as url:
-        with pytest.raises(InfraError, match="the manifest says"):
-            fetch(url, tmp_path, sha256="0" * 64)
-        assert list(tmp_path.iterdir()) == []
-        assert fetch(url, tmp_path) == BODY
-        with pytest.raises(InfraError, match="the manifest says"):
-            fetch(url, tmp_path, sha256="0" * 64)
-
-
-def test_offline_uses_the_store_only(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    served = Behaviour(BODY)
-    with serving(served) as url:
-        monkeypatch.setenv("E2ESHARD_OFFLINE", "1")
-        with pytest.raises(InfraError, match="E2ESHARD_OFFLINE=1 forbids") as caught:
-            fetch(url, tmp_path)
-        assert str(tmp_path / "m.onnx") in caught.value.remedy
-        (tmp_path / "m.onnx").write_bytes(BODY)
-        assert fetch(url, tmp_path, sha256=DIGEST) == BODY
-    assert served.requests == []
-
-
-def test_a_file_url_is_copied(tmp_path: pathlib.Path) -> None:
-    (tmp_path / "here is.onnx").write_bytes(BODY)
-    url = (tmp_path / "here is.onnx").as_uri()
-    (tmp_path / "store").mkdir()
-    assert fetch(url, tmp_path / "store", sha256=DIGEST) == BODY
-    with pytest.raises(InfraError, match="no such file"):
-        fetch(url + "x", tmp_path / "store", force=True)
 
 
 def prepare(sources: list[Source], store: pathlib.Path, *flags: str, base: str = ".") -> dict[Source, Prepared]:
@@ -141,8 +45,8 @@ def test_every_kind_of_source_is_answered(tmp_path: pathlib.Path) -> None:
     data = Source(SourceKind.ONNX_DATA, "simple/test_expand_shape_model1")
     no_data = Source(SourceKind.ONNX_DATA, "simple/test_nothing")
     escape = Source(SourceKind.ONNX_DATA, "simple/../../../../..")
-    with serving(Behaviour(BODY)) as url:
-        remote = Source(SourceKind.ONNX_URL, url, DIGEST)
+    with website(Site({"m.onnx": BODY})) as url:
+        remote = Source(SourceKind.ONNX_URL, f"{url}/m.onnx", DIGEST)
         found = prepare([good, wrong, absent, data, no_data, escape, remote], tmp_path / "store", base=str(tmp_path))
     assert pathlib.Path(found[good].path) == tmp_path / "models" / "mine.onnx"
     assert "the manifest says" in found[wrong].error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Callable
 
-from runner.sources import onnx_data, onnx_file, onnx_node, onnx_url, python_file
+from runner.sources import declared_file, onnx_data, onnx_file, onnx_node, onnx_url, python_file
 from runner.store import Store
 from schemas.case import Source
 from schemas.words import SourceKind
@@ -17,4 +17,5 @@ SOURCES: dict[SourceKind, Callable[[Source, Store, bool], pathlib.Path]] = {
     SourceKind.ONNX_FILE: onnx_file.provide,
     SourceKind.ONNX_URL: onnx_url.provide,
     SourceKind.PYTHON: python_file.provide,
+    SourceKind.FILE: declared_file.provide,
 }

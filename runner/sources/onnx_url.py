@@ -6,9 +6,9 @@ import hashlib
 import pathlib
 import urllib.parse
 
-from runner.sources.download import Wanted, download
 from runner.store import Store
 from schemas.case import Source
+from suites.files.download import Wanted, download
 
 
 def provide(source: Source, store: Store, force: bool) -> pathlib.Path:
