@@ -7,13 +7,21 @@ import shlex
 
 from e2eshard.commands import command
 from runner.options import Options
+from runner.overrides import as_options
 from schemas.case import Case
+from schemas.words import Lowering, Mode
+from suites.manifest import ADHOC
 
 
 def reproduce_command(case: Case, options: Options) -> str:
     """``python -m runner MODEL@PATH --target T --suite S`` with every option that changes what happens in the case."""
-    named = case.key if options.lowering is None else case.model
-    return _with_options([*command("runner"), named, "--target", case.target, "--suite", case.suite], options)
+    if case.suite == ADHOC or options.path or options.mode or options.lowering:  # may be in no suite
+        named = [case.model, "--path", case.path]
+        named += ["--mode", case.mode] if options.mode or case.mode is not Mode.EVAL else []
+        named += ["--lowering", case.lowering] if options.lowering or case.lowering is not Lowering.TORCH else []
+    else:
+        named = [case.key]
+    return _with_options([*command("runner"), *named, "--target", case.target, "--suite", case.suite], options)
 
 
 def bundle_command(bundle: str, options: Options | None = None) -> str:
@@ -29,10 +37,9 @@ def bundle_command(bundle: str, options: Options | None = None) -> str:
 def _with_options(argv: list[str], options: Options) -> str:
     if options.suites != pathlib.Path("suites") and not options.bundles:
         argv += ["--suites", str(options.suites)]
-    if options.lowering is not None:
-        argv += ["--lowering", str(options.lowering)]
     if options.depth is not None:
         argv += ["--depth", str(options.depth)]
+    argv += as_options(options.settings)
     if options.stages:
         argv += ["--stages", ",".join(options.stages)]
     if options.skip_stages:

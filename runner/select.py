@@ -10,12 +10,15 @@ import msgspec
 from runner import handshake
 from runner.bundle.resumption import Resumption
 from runner.options import Options
+from runner.overrides import apply
 from schemas.case import Case, case_id, case_key
 from schemas.errors import StaleError, UsageError
 from schemas.matrix import Matrix, cases_digest
 from schemas.target import Target
-from schemas.words import Lowering
+from schemas.words import Depth, Mode
+from suites.adhoc import Wish, adhoc_suite, as_suite
 from suites.findings import did_you_mean
+from suites.manifest import ADHOC
 from suites.select import is_glob, matching
 from suites.targets import at_depth
 from suites.workspace import Suite, Workspace
@@ -61,10 +64,9 @@ def select(workspace: Workspace, options: Options) -> tuple[Batch, ...]:
 
 
 def _narrow(batch: Batch, options: Options) -> Batch:
-    """Only the cases that --tests takes, to the depth that --depth gives; the digest stays the manifests'."""
+    """Only the cases that --tests takes, with what this run sets instead; the digest stays the manifests'."""
     cases = [case for case in batch.cases if options.tests is None or options.tests.search(case.id)]
-    if options.depth is not None:
-        cases = [msgspec.structs.replace(case, depth=options.depth) for case in cases]
+    cases = [apply(case, options.settings) for case in cases]
     return msgspec.structs.replace(batch, cases=tuple(cases))
 
 
@@ -111,17 +113,19 @@ def _split_shard(text: str) -> tuple[str, str, str | None]:
 def _named(workspace: Workspace, options: Options) -> Iterable[Batch]:
     """One batch for each suite that the names lead to; all on one target."""
     target = workspace.target(_target_of(workspace, options))
-    searched = (workspace.suite(options.suite),) if options.suite else workspace.suites
+    wish = Wish(path=options.path, mode=options.mode, lowering=options.lowering)
     chosen: dict[str, dict[str, Case]] = {}
+    depths: dict[str, Depth] = {}
     for name in options.names:
-        suite, found = _find(searched, target.name, name)
-        lowered = [_lowered(case, suite, options.lowering) for case in found]
-        chosen.setdefault(suite.name, {}).update((case.id, case) for case in lowered)
+        suite, found = _find(workspace, options, target.name, name)
+        wanted = [_as_wished(case, suite, wish, workspace) for case in found]
+        chosen.setdefault(suite.name, {}).update((case.id, case) for case in wanted)
+        depths[suite.name] = suite.depth
     for suite_name, cases in chosen.items():
         ordered = tuple(cases[each] for each in sorted(cases))
         yield Batch(
             suite=suite_name,
-            target=at_depth(target, options.depth or workspace.suite(suite_name).depth),
+            target=at_depth(target, options.depth or depths[suite_name]),
             shard=None,
             digest=cases_digest(ordered),
             cases=ordered,
@@ -143,29 +147,67 @@ def _target_of(workspace: Workspace, options: Options) -> str:
     )
 
 
-def _find(suites: Sequence[Suite], target: str, name: str) -> tuple[Suite, list[Case]]:
-    """The first suite that knows the name on this target, with the cases it stands for."""
+def _find(workspace: Workspace, options: Options, target: str, name: str) -> tuple[Suite, list[Case]]:
+    """The first suite that knows the name on this target, with the cases it stands for; else the suite `adhoc`."""
+    if options.suite == ADHOC:
+        suites: tuple[Suite, ...] = ()
+    else:
+        suites = (workspace.suite(options.suite),) if options.suite else workspace.suites
     for suite in suites:
-        cases = suite.cases_for(target)
-        if is_glob(name):
-            models = set(matching(name, [case.model for case in cases]))
-            found = [case for case in cases if case.model in models]
-        else:
-            found = [case for case in cases if name in (case.id, case.key, case.model)]
+        found = _meant(suite.cases_for(target), name)
         if found:
             return suite, found
-    known = {case.model for suite in suites for case in suite.cases_for(target)}
-    where = f"of the suite {suites[0].name}" if len(suites) == 1 else "of any suite"
+    if options.suite in (None, ADHOC):
+        adhoc = _adhoc(workspace, options, target, name)
+        if adhoc.cases:
+            return adhoc, list(adhoc.cases)
+    known = dict.fromkeys(case.model for suite in suites for case in suite.cases_for(target))
+    known |= {} if len(suites) == 1 and options.suite else dict.fromkeys(workspace.known)
+    where = f"of the suite {suites[0].name}" if options.suite and suites else "of any suite"
     raise UsageError(
         f"no model or case {where} is called {name!r} on the target {target}",
         did_you_mean(name, sorted(known), "`python -m generator list` shows what there is"),
     )
 
 
-def _lowered(case: Case, suite: Suite, lowering: Lowering | None) -> Case:
-    """The model through another lowering: the suite's own case if it has one, else this one without expectation."""
-    if lowering is None or lowering is case.lowering:
+def _meant(cases: Sequence[Case], name: str) -> list[Case]:
+    if not is_glob(name):
+        return [case for case in cases if name in (case.id, case.key, case.model)]
+    models = set(matching(name, [case.model for case in cases]))
+    return [case for case in cases if case.model in models]
+
+
+def _adhoc(workspace: Workspace, options: Options, target: str, name: str) -> Suite:
+    """Models that no suite has there, in a suite of their own: a model file runs before any manifest names it."""
+    model = name.rpartition("@")[0] or name
+    models = matching(name, workspace.known) if is_glob(name) else [model] if model in workspace.known else []
+    wish = Wish(path=options.path, mode=options.mode, lowering=options.lowering)
+    cases = [case for each in models for case in adhoc_suite(workspace, target, each, wish).cases]
+    if model != name and not is_glob(name):
+        cases = [case for case in cases if name in (case.id, case.key)]
+    return as_suite(tuple(cases), workspace.root, target)
+
+
+def _as_wished(case: Case, suite: Suite, wish: Wish, workspace: Workspace) -> Case:
+    """The same model on another path, in another mode or lowering.
+
+    The suite's own case if it has one, else this one without expectation. Raises UsageError where the model has no such
+    path or mode.
+    """
+    path, mode, lowering = wish.path or case.path, wish.mode or case.mode, wish.lowering or case.lowering
+    if (path, mode, lowering) == (case.path, case.mode, case.lowering):
         return case
-    wanted = case_id(case.suite, case.target, case_key(case.model, case.path, lowering))
+    model = workspace.model(case.model)
+    if mode not in model.modes:
+        raise UsageError(f"{case.model} has no mode {mode}", f"use {' or '.join(model.modes)}")
+    there = model.paths_in(mode)
+    if path not in there and wish.path is None:
+        path = there[0]  # the one it was named for has no such mode
+    if path not in there:
+        where = "" if mode is Mode.EVAL else f" in mode {mode}"
+        raise UsageError(f"{case.model} has no path {path}{where}", f"use {' or '.join(there)}")
+    wanted = case_id(case.suite, case.target, case_key(case.model, path, lowering, mode))
     known = {each.id: each for each in suite.cases_for(case.target)}
-    return known.get(wanted) or msgspec.structs.replace(case, id=wanted, lowering=lowering, expectation=None)
+    return known.get(wanted) or msgspec.structs.replace(
+        case, id=wanted, path=path, mode=mode, lowering=lowering, expectation=None
+    )

@@ -51,7 +51,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     compile_flags: tuple[str, ...] = ()
     run_flags: tuple[str, ...] = ()
     input_casts: tuple[InputCast, ...] = ()
-    ort_ep_library: str | None = None  # ONNX Runtime plug-in of the path ort-ep; else E2ESHARD_ORT_EP_LIBRARY names it
+    ort_ep_library: str | None = None  # ONNX Runtime plug-in of the path ort-ep; E2ESHARD_ORT_EP_LIBRARY is stronger
     container: Container | None = None
     exclusive_device: bool = False
     environment: tuple[EnvVar, ...] = ()

@@ -112,6 +112,15 @@ class SourceKind(StrEnum):
     ONNX_FILE = "onnx-file"  # an .onnx file; locator: absolute or manifest-relative path
     ONNX_URL = "onnx-url"  # an .onnx file behind a URL; locator: the URL
     PYTHON = "python-file"  # a class of the authoring face; locator: path.py:Class[variant], path like ONNX_FILE's
+    FILE = "file"  # what a model's code asks `get_file` for; locator: get_file's argument. Never a case's own source
+
+
+class Extra(StrEnum):
+    """What some cases need installed beside the base: an optional dependency, and a file of ``requirements/``."""
+
+    TORCH = "torch"
+    TORCH_MLIR = "torch-mlir"  # torch brings it too
+    S3 = "s3"
 
 
 #: ``exit_status`` of a record: ``PASS``, ``Numerics`` or the name of the stage that failed.

@@ -1,7 +1,7 @@
 """What is tested: targets, manifests, expectations, durations and the loader that turns them into cases.
 
 `suites.workspace.load` reads a whole folder and returns every suite's cases, or every finding at once.
-`from suites import ModelTester, OnnxModelTester` is what a model file begins with.
+`from suites import ModelTester, OnnxModelTester, get_file` is what a model file begins with.
 Nothing here imports onnx, numpy, iree or torch: the generator and the shard process stay light.
 """
 
@@ -11,13 +11,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from suites.files import get_file as get_file
     from suites.models.onnx_tester import OnnxModelTester as OnnxModelTester
     from suites.models.torch_tester import ModelTester as ModelTester
 
-__all__ = ["ModelTester", "OnnxModelTester"]
+__all__ = ["ModelTester", "OnnxModelTester", "get_file"]
 
-#: The classes that model files derive from, and where each is; loaded on first use.
-_FACES = {"ModelTester": "suites.models.torch_tester", "OnnxModelTester": "suites.models.onnx_tester"}
+#: What model files use, and where each is; loaded on first use.
+_FACES = {
+    "ModelTester": "suites.models.torch_tester",
+    "OnnxModelTester": "suites.models.onnx_tester",
+    "get_file": "suites.files",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -29,13 +29,14 @@ class Assembled(msgspec.Struct, frozen=True, kw_only=True):
     targets: Targets
     manifests: tuple[Manifest, ...]
     planned: dict[str, tuple[Planned, ...]]  # by suite
+    known: Known
 
 
-def assemble(suites_dir: Path, findings: Findings) -> Assembled:
-    """Read everything below a folder; mistakes are added to `findings`."""
+def assemble(suites_dir: Path, findings: Findings, *, unlisted: bool = False) -> Assembled:
+    """Read everything below a folder; mistakes are added to `findings`. `unlisted`: models may be in no list."""
     if not suites_dir.is_dir():
         findings.add(Location(shown(suites_dir)), "there is no such folder of suites", "check --suites")
-        return Assembled(targets=Targets({}, (), known=False, file=""), manifests=(), planned={})
+        return Assembled(targets=Targets({}, (), known=False, file=""), manifests=(), planned={}, known=Known({}))
     targets = read_targets(suites_dir, findings)
     paths = _manifest_paths(suites_dir, findings)
     read = [(path, read_manifest(path, targets, findings)) for path in paths]
@@ -46,9 +47,9 @@ def assemble(suites_dir: Path, findings: Findings) -> Assembled:
     planned = _attach_all(suites_dir, targets, manifests, planned, findings, complete=complete)
     read_timings(suites_dir, targets.names if targets.known else None, findings)
     check_disjoint(manifests, planned, findings, complete=complete)
-    if complete:
+    if complete and not unlisted:
         check_listed(suites_dir, planned, known, _excuses(suites_dir, manifests, findings), findings)
-    return Assembled(targets=targets, manifests=tuple(manifests), planned=planned)
+    return Assembled(targets=targets, manifests=tuple(manifests), planned=planned, known=known)
 
 
 def _manifest_paths(suites_dir: Path, findings: Findings) -> list[Path]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import msgspec
 
-from schemas.case import Case, Expectation, Skip, Tolerance, case_id, case_key
+from schemas.case import Case, Checks, Expectation, Skip, Tolerance, Tuning, case_id, case_key
+from schemas.errors import Location
 from schemas.target import EnvVar, StageTimeout, Target
-from schemas.words import Lowering, Path, SkipReason, Stage
+from schemas.words import Lowering, Mode, Path, SkipReason, Stage
 from suites.findings import Findings
 from suites.known import Known, Model
 from suites.layers import Layer, Settings, check_timeouts, merge, target_settings
@@ -14,6 +17,10 @@ from suites.manifest import Manifest, ModelEntry
 from suites.pythonmodels import code_layer
 from suites.select import Chosen, choose
 from suites.targets import DeclaredTarget, Targets
+
+_DISABLED = ("pcc", "atol", "tokens")
+#: Parts of a setting that are not spelled like the field they fill.
+_FIELDS = {"optimization-level": "opt_level"}
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +59,7 @@ def expand(manifest: Manifest, targets: Targets, known: Known, findings: Finding
                 other = planned.setdefault(made.case.id, made)
                 if other is not made:
                     _add_duplicate(made, other, findings)
+        maker.tell_misfits()
     return tuple(planned[key] for key in sorted(planned))
 
 
@@ -68,7 +76,7 @@ def _add_duplicate(made: Planned, other: Planned, findings: Findings) -> None:
     again, first = made.chosen.entries[-1], other.chosen.entries[-1]
     place = (again.name or again.onnx or again.python or again.tag or again).at
     message = f"{made.case.model!r} is named twice in this manifest (first on line {first.at.line})"
-    findings.add(place, message, "keep one entry, or let them differ in `lowering`")
+    findings.add(place, message, "keep one entry, or let them differ in `lowering` or `mode`")
 
 
 class _Maker:
@@ -81,11 +89,42 @@ class _Maker:
         self.targets_file = targets_file
         self.findings = findings
         self.resolved: dict[tuple[object, ...], tuple[Settings, Case]] = {}
+        self.misfits: dict[tuple[Location, str, str], list[str]] = defaultdict(list)
 
     def make(self, chosen: Chosen) -> list[Planned]:
         settings, template = self._resolve(chosen)
-        paths = [Path(str(t.value)) for t in settings.get("paths", ())] or [Path.ONNX]
-        return [Planned(case=_fill(template, chosen.model, path), chosen=chosen, settings=settings) for path in paths]
+        model = chosen.model
+        mode = self._mode(model, settings)
+        paths = self._paths(model, mode, settings) if mode in model.modes else []
+        return [Planned(case=_fill(template, model, path, mode), chosen=chosen, settings=settings) for path in paths]
+
+    def _mode(self, model: Model, settings: Settings) -> Mode:
+        if "mode" not in settings:
+            return model.default_mode
+        traced = settings["mode"][-1]
+        mode = Mode(str(traced.value))
+        if mode not in model.modes:
+            self.misfits[traced.at, f"no mode {mode}", _only(model.modes)].append(model.name)
+        return mode
+
+    def _paths(self, model: Model, mode: Mode, settings: Settings) -> list[Path]:
+        there = model.paths_in(mode)
+        where = "" if mode is Mode.EVAL else f" in mode {mode}"
+        paths = []
+        for traced in settings.get("paths", ()):
+            path = Path(str(traced.value))
+            if path in there:
+                paths.append(path)
+            else:
+                self.misfits[traced.at, f"no path {path}{where}", _only(there)].append(model.name)
+        return paths if "paths" in settings else [there[0]]
+
+    def tell_misfits(self) -> None:
+        """One finding a line that asks for what its models have not, however many these are."""
+        for (at, what, remedy), models in self.misfits.items():
+            names = sorted(set(models))
+            more = f" and {len(names) - 1} more have" if len(names) > 1 else " has"
+            self.findings.add(at, f"{names[0]}{more} {what}", f"{remedy}; give other models an entry of their own")
 
     def _resolve(self, chosen: Chosen) -> tuple[Settings, Case]:
         entries, code = chosen.entries, chosen.model.code
@@ -95,6 +134,7 @@ class _Maker:
             own = (code_layer(code, self.target.backend),) if code else ()
             settings = merge(self.base, (*own, *layers_of(self.manifest, entries)), self.target.name)
             check_timeouts(settings, self.target, self.targets_file, self.findings)
+            _check_issue(settings, self.findings)
             found = self.resolved[key] = settings, self._template(settings, entries)
         return found
 
@@ -112,7 +152,10 @@ class _Maker:
             "lowering": _one(settings, "lowering"),
             "tags": _many(settings, "tags"),
             "group": group,
-            "tolerance": msgspec.convert(_part(settings, "tolerance"), Tolerance),
+            "tolerance": msgspec.convert(_fields(settings, "tolerance"), Tolerance),
+            "checks": _checks(settings),
+            "tuning": msgspec.convert(_fields(settings, "tuning"), Tuning),
+            "owner": _one(settings, "owner") if "owner" in settings else "",
             "timeout": _one(settings, "timeout"),
             "stage_timeouts": _stage_timeouts(settings),
             "memory_limit": _one(settings, "memory-limit"),
@@ -126,8 +169,8 @@ class _Maker:
         return msgspec.convert(fields, Case, from_attributes=True)
 
 
-def _fill(template: Case, model: Model, path: Path) -> Case:
-    key = case_key(model.name, path, Lowering(template.lowering))
+def _fill(template: Case, model: Model, path: Path, mode: Mode) -> Case:
+    key = case_key(model.name, path, Lowering(template.lowering), mode)
     return Case(
         id=case_id(template.suite, template.target, key),
         suite=template.suite,
@@ -137,9 +180,14 @@ def _fill(template: Case, model: Model, path: Path) -> Case:
         depth=template.depth,
         source=model.source,
         lowering=template.lowering,
+        mode=mode,
         tags=tuple(dict.fromkeys((*model.tags, *template.tags))) if template.tags else model.tags,
         group=template.group or model.group,
+        owner=template.owner,
         tolerance=template.tolerance,
+        checks=template.checks,
+        tuning=template.tuning,
+        files=tuple(model.code.value("files", ())) if model.code else (),
         timeout=template.timeout,
         stage_timeouts=template.stage_timeouts,
         memory_limit=template.memory_limit,
@@ -157,6 +205,29 @@ def attach(planned: Planned, expectation: Expectation) -> Planned:
     return msgspec.structs.replace(planned, case=msgspec.structs.replace(planned.case, expectation=expectation))
 
 
+def _only(words: tuple[Path, ...] | tuple[Mode, ...]) -> str:
+    return f"use {' or '.join(words)}"
+
+
+def _check_issue(settings: Settings, findings: Findings) -> None:
+    """A check may be disabled only where something says why."""
+    if "checks.issue" in settings:
+        return
+    for name in _DISABLED:
+        traced = settings.get(f"checks.{name}", (None,))[-1]
+        if traced is not None and traced.value is False:
+            message = f"checks: {name} is disabled, and nothing says where that is tracked"
+            findings.add(traced.at, message, "add `issue:` beside it, with the URL of the issue")
+
+
+def _checks(settings: Settings) -> Checks:
+    """The issue stands only beside a disabled check."""
+    part = _fields(settings, "checks")
+    if all(part.get(name, True) for name in _DISABLED):
+        part = {}
+    return msgspec.convert(part, Checks)
+
+
 def _one(settings: Settings, key: str) -> object:
     return settings[key][-1].value
 
@@ -168,6 +239,11 @@ def _many(settings: Settings, key: str) -> tuple[str, ...]:
 def _part(settings: Settings, key: str) -> dict[str, object]:
     head = f"{key}."
     return {name.removeprefix(head): traced[-1].value for name, traced in settings.items() if name.startswith(head)}
+
+
+def _fields(settings: Settings, key: str) -> dict[str, object]:
+    """The parts under the names of the value type's fields."""
+    return {_FIELDS.get(name, name.replace("-", "_")): value for name, value in _part(settings, key).items()}
 
 
 def _stage_timeouts(settings: Settings) -> tuple[StageTimeout, ...]:

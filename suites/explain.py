@@ -9,7 +9,7 @@ import msgspec
 
 from schemas.case import Case
 from schemas.errors import ManifestError, UsageError
-from schemas.target import Container, EnvVar, StageTimeout
+from schemas.target import Container, EnvVar, InputCast, StageTimeout
 from suites.assemble import Assembled, assemble
 from suites.expand import Planned
 from suites.fields import Kind
@@ -23,7 +23,11 @@ from suites.targets import FIELD_OF_KEY, DeclaredTarget
 from suites.units import show_duration, show_size
 
 #: How effective values read; everything else is shown as it is.
-_SHOW: dict[str, Callable[[float], str]] = {"timeout": show_duration, "memory-limit": lambda size: show_size(int(size))}
+_SHOW: dict[str, Callable[[float], str]] = {
+    "timeout": show_duration,
+    "memory-limit": lambda size: show_size(int(size)),
+    "tuning.externalize-above": lambda size: show_size(int(size)),
+}
 
 
 class ExplainedValue(msgspec.Struct, frozen=True):
@@ -81,6 +85,8 @@ def _case(one: Planned, assembled: Assembled) -> Explained:
     manifest = next(m for m in assembled.manifests if m.suite == case.suite)
     values = [
         ExplainedValue("depth", case.depth, str(manifest.header["depth"]), f"suite {case.suite}"),
+        *([] if "mode" in one.settings else [_own("mode", case.mode, one)]),
+        *([] if "paths" in one.settings else [_own("paths", case.path, one)]),
         ExplainedValue("source", f"{case.source.kind} {case.source.locator}", str(_entry_place(one)), "model"),
         *(
             ExplainedValue("chosen by", _selector(entry), str(entry.at), f"model entry {entry.number + 1}")
@@ -98,6 +104,14 @@ def _case(one: Planned, assembled: Assembled) -> Explained:
         text = f"{wanted.outcome} at {wanted.stage}: {wanted.signature}"
         values.append(ExplainedValue("expectation", text, wanted.where, "expectations"))
     return Explained(case.id, tuple(values))
+
+
+def _own(key: str, value: str, one: Planned) -> ExplainedValue:
+    """What the model has where nothing says otherwise: its class declares it, or its kind has it."""
+    code = one.chosen.model.code
+    literal = code.literals.get("modes") if code and key == "mode" else None
+    where, layer = (str(literal.at), f"class {code.name}") if code and literal else (str(BUILT_IN), "default")
+    return ExplainedValue(key, value, where, layer)
 
 
 def _from_catalog(model: Model) -> list[ExplainedValue]:
@@ -131,7 +145,7 @@ def _value(key: str, traced: Traced) -> ExplainedValue:
 
 def _shown(key: str, value: object) -> str:
     show = show_duration if key.startswith("stage-timeouts.") else _SHOW.get(key)
-    return show(value) if show and isinstance(value, (int, float)) else str(value)
+    return show(value) if show and isinstance(value, (int, float)) else _plain(value)
 
 
 def _target(declared: DeclaredTarget) -> Explained:
@@ -162,13 +176,21 @@ def _plain(value: object) -> str:
         return str(value).lower()
     if isinstance(value, tuple):
         return ", ".join(_plain(item) for item in value) or "-"
-    if isinstance(value, StageTimeout):
-        return f"{value.stage}: {show_duration(value.seconds)}"
-    if isinstance(value, EnvVar):
-        return f"{value.name}={value.value}"
-    if isinstance(value, Container):
-        return value.image
+    if isinstance(value, (StageTimeout, EnvVar, InputCast, Container)):
+        return _plain_part(value)
     return "-" if value in (None, "") else str(value)
+
+
+def _plain_part(value: StageTimeout | EnvVar | InputCast | Container) -> str:
+    match value:
+        case StageTimeout():
+            return f"{value.stage}: {show_duration(value.seconds)}"
+        case EnvVar():
+            return f"{value.name}={value.value}"
+        case InputCast():
+            return f"{value.given}: {value.cast}"
+        case Container():
+            return value.image
 
 
 def _suite(manifest: Manifest, assembled: Assembled) -> Explained:

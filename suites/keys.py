@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import msgspec
 
-from schemas.words import Depth, Lowering, Outcome, Path, Stage
+from schemas.words import Depth, Lowering, Mode, Outcome, Path, Stage
 from suites.fields import Field, Keys, Kind
 
 NAME_PATTERN = r"^[a-z0-9][a-z0-9-]*$"
 NAME_SAYS = "a name of lower-case letters, digits and dashes"
 MODEL_PATTERN = r"^[A-Za-z0-9_.+-]+(/[A-Za-z0-9_.+-]+)*$"
 FLAG_PATTERN = r"^-"
+URL_PATTERN = r"^https?://\S+$"
 
 #: What the runner can do with the models there are; the other words of `Depth` and `Path` have no machinery behind
 #: them.
 DEPTHS: tuple[Depth, ...] = (Depth.IMPORT, Depth.LOWER, Depth.COMPILE, Depth.EXECUTE)
-PATHS: tuple[Path, ...] = (Path.ONNX,)
+PATHS: tuple[Path, ...] = (Path.TORCH_MLIR, Path.ONNX, Path.ORT_EP)
 FAILURES: tuple[Outcome, ...] = (Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH, Outcome.OOM)
 BACKENDS: tuple[str, ...] = ("llvm-cpu", "vmvx", "vulkan-spirv", "rocm", "cuda", "metal-spirv", "amd-aie")
+#: Element types of a model's inputs, under numpy's names (and bfloat16).
+ELEMENT_TYPES: tuple[str, ...] = (
+    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
+    "float16", "bfloat16", "float32", "float64", "complex64", "complex128",
+)  # fmt: skip
 
 
 def _text(doc: str, **rest: object) -> Field:
@@ -37,6 +43,44 @@ TOLERANCE: Keys = {
     "pcc": Field(
         kind=Kind.NUMBER, doc="Least Pearson correlation of each output.", example=0.99, minimum=-1, maximum=1
     ),
+    "relative-atol": Field(
+        kind=Kind.NUMBER,
+        doc="Instead of `atol`: that many times the largest magnitude of each golden output.",
+        example=1.0e-2,
+        minimum=0,
+    ),
+}
+
+
+def _url(doc: str) -> Field:
+    hint, example = "write the issue's whole address", "https://example.org/issues/1"
+    return _text(doc, pattern=URL_PATTERN, says="a URL", hint=hint, example=example)
+
+
+def _switch(doc: str, *, example: bool) -> Field:
+    return Field(kind=Kind.FLAG, doc=doc, example=example)
+
+
+#: A disabled check is measured and shown all the same.
+CHECKS: Keys = {
+    "pcc": _switch("Whether the Pearson correlation decides.", example=False),
+    "atol": _switch("Whether the comparison element by element decides (atol, rtol, relative-atol).", example=False),
+    "tokens": _switch("Whether the comparison of decoded tokens decides.", example=False),
+    "issue": _url("Where a disabled check is tracked; needed with one."),
+}
+
+TUNING: Keys = {
+    "optimization-level": _text("The compiler's optimisation level.", choices=("O0", "O1", "O2", "O3"), example="O2"),
+    "const-eval": _switch("Evaluate constant expressions while compiling.", example=False),
+    "const-eval-parameters": _switch("Also of weights that lie in a parameter archive.", example=True),
+    "externalize": _switch(
+        "Keep weights in a parameter archive beside the module; not given: above `externalize-above`.", example=True
+    ),
+    "externalize-above": Field(
+        kind=Kind.SIZE, doc="Weights of this size and more are kept in a parameter archive.", example="256MiB"
+    ),
+    "save-ir": _switch("Keep the compiler's IR after each of its phases beside the logs.", example=True),
+    "verify": _switch("Compare; a case that does not never reads PASS.", example=False),
 }
 
 STAGE_TIMEOUTS = Field(
@@ -73,6 +117,20 @@ PER_TARGET: Keys = {
     "compile-flags": _flags("Added to the compiler's flags, after the target's.", "--iree-opt-level=O2"),
     "run-flags": _flags("Added to the runtime's flags, after the target's.", "--task_topology_group_count=1"),
     "lowering": _text("Dialect handed to the compiler.", choices=tuple(Lowering), example="torch"),
+    "mode": _text("What the model is run for.", choices=tuple(Mode), example="train"),
+    "checks": Field(
+        kind=Kind.MAPPING,
+        doc="Which findings of the comparison decide; one that does not needs an `issue`.",
+        example={"pcc": False, "issue": "https://example.org/issues/1"},
+        keys=CHECKS,
+    ),
+    "tuning": Field(
+        kind=Kind.MAPPING,
+        doc="How the compiler is driven; what is not given is left to it.",
+        example={"optimization-level": "O2"},
+        keys=TUNING,
+    ),
+    "owner": _text("Who looks after the model.", example="somebody"),
     "seed": Field(kind=Kind.INTEGER, doc="Seed of generated inputs.", example=0, minimum=0, maximum=2**32 - 1),
     "tags": Field(
         kind=Kind.TEXTS,
@@ -93,7 +151,10 @@ PER_TARGET: Keys = {
 SETTINGS: Keys = {
     **PER_TARGET,
     "paths": Field(
-        kind=Kind.TEXTS, doc="How the model reaches the compiler; one case each.", choices=PATHS, example=["onnx"]
+        kind=Kind.TEXTS,
+        doc="How the model reaches the compiler; one case each. What there is depends on the model.",
+        choices=PATHS,
+        example=["onnx"],
     ),
     "targets": Field(
         kind=Kind.NAMED,
@@ -204,6 +265,17 @@ TARGET: Keys = {
     "sku": _text("Product the machine holds.", example="mi300"),
     "compile-flags": _flags("Flags of every compilation for this target.", "--iree-llvmcpu-target-cpu=host"),
     "run-flags": _flags("Flags of every run on this target.", "--device_allocator=caching"),
+    "input-casts": Field(
+        kind=Kind.NAMED,
+        doc="Inputs of one element type are given to the model as another, which the hardware has.",
+        example={"int64": "int32"},
+        choices=ELEMENT_TYPES,
+        item=_text("The element type instead.", choices=ELEMENT_TYPES, example="int32"),
+    ),
+    "ort-ep-library": _text(
+        "ONNX Runtime plug-in with IREE's execution provider, for the path `ort-ep`.",
+        example="/opt/iree/libonnxruntime_ep_iree.so",
+    ),
     "container": Field(kind=Kind.MAPPING, doc="Container of the jobs.", keys=CONTAINER,
                        example={"image": "ghcr.io/example/image@sha256:" + "0" * 64}),
     "exclusive-device": Field(kind=Kind.FLAG, doc="One case at a time has the device.", example=True),
@@ -261,10 +333,7 @@ FAILURE: Keys = {
     "cause": _text(
         "Why, in words; needed where the stage is not the compiler's.", example="ONNX Runtime lacks bfloat16"
     ),
-    "issue": _text(
-        "URL of the issue.", pattern=r"^https?://\S+$", says="a URL", hint="write the issue's whole address",
-        example="https://example.org/issues/1",
-    ),
+    "issue": _url("URL of the issue."),
     "owner": _text("Who looks after it.", example="somebody"),
     "review": Field(kind=Kind.DATE, doc="When to look at it again.", example="2027-01-31"),
     "cases": Field(kind=Kind.TEXTS, doc="Case keys, model@path.", example=["onnx/node/test_a@onnx"], required=True),

@@ -8,13 +8,17 @@ import msgspec
 
 from schemas.case import Skip, Source
 from schemas.errors import Location
-from schemas.words import SourceKind
+from schemas.words import Mode, Path, SourceKind
 from suites import catalog
+from suites.faces import ONNX_PATHS
 from suites.modelfile import TesterClass
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing under test, before it meets a target. `code` is the class of a model that is a Python file."""
+    """One thing under test, before it meets a target. `code` is the class of a model that is a Python file.
+
+    The first of `paths` is the default.
+    """
 
     name: str
     source: Source
@@ -22,6 +26,18 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     skip: Skip | None = None
     group: str = ""
     code: TesterClass | None = None
+    paths: tuple[Path, ...] = ONNX_PATHS
+    modes: tuple[Mode, ...] = (Mode.EVAL,)
+    train_paths: tuple[Path, ...] = ()
+
+    def paths_in(self, mode: Mode) -> tuple[Path, ...]:
+        """The paths there are in a mode; the first is the default."""
+        return self.train_paths if mode is Mode.TRAIN else self.paths
+
+    @property
+    def default_mode(self) -> Mode:
+        """`eval` where the model has it."""
+        return Mode.EVAL if Mode.EVAL in self.modes else self.modes[0]
 
     @property
     def at(self) -> Location:

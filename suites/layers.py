@@ -17,7 +17,9 @@ from suites.units import show_duration
 #: Lists that grow from layer to layer; every other value is replaced by a later one.
 APPENDING = frozenset({"import-flags", "compile-flags", "run-flags", "tags"})
 #: Mappings merged name by name: `tolerance.atol` may come from one layer, `tolerance.pcc` from another.
-MERGING = frozenset({"tolerance", "stage-timeouts", "environment"})
+MERGING = frozenset({"tolerance", "stage-timeouts", "environment", "checks", "tuning"})
+#: Of these the later one takes the place of the earlier.
+_INSTEAD = {"tolerance.atol": "tolerance.relative-atol", "tolerance.relative-atol": "tolerance.atol"}
 BUILT_IN = Location("built-in default")
 
 
@@ -54,7 +56,16 @@ def make_layer(label: str, entry: Entry | None, targets: Targets, findings: Find
         if targets.known and name not in targets.names:
             findings.add(block.key, f"unknown target {name!r}", did_you_mean(name, targets.names))
         per_target[name] = dict(_flatten(block.value, f"{label}, target {name}"))
+        _check_tolerance(block.value, findings)
+    _check_tolerance(table, findings)
     return Layer(label, dict(_flatten(table, label)), per_target)
+
+
+def _check_tolerance(table: Table, findings: Findings) -> None:
+    parts: Table = table["tolerance"].value if "tolerance" in table else Table()
+    both = [parts[key].key for key in ("atol", "relative-atol") if key in parts]
+    if len(both) > 1:
+        findings.add(max(both), "tolerance: `relative-atol` stands for `atol`, and both are given", "keep one")
 
 
 def _flatten(table: Table, label: str) -> Iterator[tuple[str, tuple[Traced, ...]]]:
@@ -90,6 +101,7 @@ def merge(base: Settings, layers: Iterable[Layer], target: str) -> Settings:
     merged = dict(base)
     for settings in (*(layer.common for layer in layers), *(layer.per_target.get(target, {}) for layer in layers)):
         for key, values in settings.items():
+            merged.pop(_INSTEAD.get(key, ""), None)
             merged[key] = (*merged.get(key, ()), *values) if key in APPENDING else values
     return merged
 

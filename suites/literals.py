@@ -7,22 +7,33 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from schemas.errors import Location
+from schemas.words import Mode
+from suites.fields import Field, Kind
 from suites.findings import Findings, did_you_mean
-from suites.keys import BACKENDS, FLAG_PATTERN, PER_TARGET
+from suites.keys import BACKENDS, FLAG_PATTERN, PER_TARGET, TUNING, URL_PATTERN
+from suites.units import parse_size
 
 At = Callable[[ast.AST], Location]
 Check = Callable[[Any], str]  # a value becomes what is wrong with it, empty when nothing is
 
 #: Flags for every backend.
 ALL = "all"
-#: An ONNX graph has no training: one mode.
-MODES = ("eval",)
 
 _VARIANT = re.compile(r"^[A-Za-z0-9_.+-]+$")
 _TAG = re.compile(PER_TARGET["tags"].pattern)
 _FLAG = re.compile(FLAG_PATTERN)
 _GROUP = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+_URL = re.compile(URL_PATTERN)
+
+
+class Literal(msgspec.Struct, frozen=True):
+    """A value that stands in a class's body, and where."""
+
+    value: Any
+    at: Location
 
 
 def _variants(value: Any) -> str:
@@ -48,10 +59,10 @@ def _tags(value: Any) -> str:
 
 
 def _modes(value: Any) -> str:
-    odd = [] if _texts(value) else [each for each in value if each not in MODES]
-    return _texts(value) or (
-        f"unknown mode {odd[0]!r}: an ONNX model has only {MODES[0]!r}" if odd or not value else ""
-    )
+    odd = [] if _texts(value) else [each for each in value if each not in list(Mode)]
+    if odd:
+        return f"unknown mode {odd[0]!r}: {did_you_mean(odd[0], list(Mode))}"
+    return _texts(value) or ("" if value else "a model without a mode cannot run: write ('eval',), or leave it out")
 
 
 def _group(value: Any) -> str:
@@ -69,6 +80,45 @@ def _tolerance(value: Any) -> str:
     return "" if good else "a number that is not negative is meant, or None"
 
 
+def _flag(value: Any) -> str:
+    return "" if isinstance(value, bool) else "True or False is meant"
+
+
+def _url(value: Any) -> str:
+    good = isinstance(value, str) and (not value or _URL.match(value))
+    return "" if good else "a URL is meant: write the issue's whole address"
+
+
+def _owner(value: Any) -> str:
+    return "" if isinstance(value, str) else "a text is meant: 'somebody'"
+
+
+def _files(value: Any) -> str:
+    empty = not _texts(value) and any(not each.strip() for each in value)
+    return _texts(value) or ("one of the texts is empty: give a path of the store, or a URL" if empty else "")
+
+
+def _tuning(value: Any) -> str:
+    if not isinstance(value, dict):
+        return "a dictionary is meant: {'optimization-level': 'O2'}"
+    for name, each in value.items():
+        field = TUNING.get(name)
+        if field is None:
+            return f"unknown key {name!r}: {did_you_mean(str(name), TUNING)}"
+        if not _fits(each, field):
+            wanted = " or ".join(field.choices) or {Kind.FLAG: "True or False"}.get(field.kind, repr(field.example))
+            return f"{name!r} cannot be {each!r}: {wanted} is meant"
+    return ""
+
+
+def _fits(value: Any, field: Field) -> bool:
+    if field.kind is Kind.FLAG:
+        return isinstance(value, bool)
+    if not isinstance(value, str):
+        return False
+    return bool(parse_size(value)) if field.kind is Kind.SIZE else value in field.choices
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
@@ -84,23 +134,31 @@ def _flags(value: Any) -> str:
     return ""
 
 
-#: What the loader reads of a tester's class, and how each is checked.
+#: What the loader reads of a tester's class, and how each is checked; a face says which of them it has.
 LITERALS: dict[str, Check] = {
     "variants": _variants,
     "tags": _tags,
     "group": _group,
+    "owner": _owner,
     "modes": _modes,
+    "files": _files,
     "required_pcc": _pcc,
     "required_atol": _tolerance,
     "required_rtol": _tolerance,
+    "relative_atol": _tolerance,
+    "assert_pcc": _flag,
+    "assert_atol": _flag,
+    "assert_tokens": _flag,
+    "issue": _url,
+    "tuning": _tuning,
     "importer_flags": _flags,
     "compiler_flags": _flags,
     "runtime_flags": _flags,
 }
 
 
-def read_literal(name: str, node: ast.expr, at: At, findings: Findings) -> Any:
-    """The value of one expression; None after adding a finding (and for None itself)."""
+def read_literal(name: str, node: ast.expr, at: At, findings: Findings) -> Literal | None:
+    """The value of one expression with its place; None after adding a finding."""
     try:
         value = ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
@@ -115,7 +173,7 @@ def read_literal(name: str, node: ast.expr, at: At, findings: Findings) -> Any:
     if problem:
         findings.add(at(node), f"{name}: {problem.partition(': ')[0]}", problem.partition(": ")[2] or "correct it")
         return None
-    return value
+    return Literal(value, at(node))
 
 
 def _first_odd(node: ast.expr) -> ast.expr:

@@ -19,6 +19,9 @@ from suites.nodes import parse, read_bytes, shown
 from suites.read import Reader
 from suites.targets import Targets, at_depth
 
+#: The suite of what runs without one.
+ADHOC = "adhoc"
+
 
 class ModelEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of `models:`. Exactly one of `onnx`, `python`, `name` and `tag` selects.
@@ -111,6 +114,9 @@ def _check_header(table: Table, path: Path, targets: Targets, findings: Findings
     if suite and suite.value != path.stem:
         message = f"suite {suite.value!r} does not match the file's name {path.name}"
         findings.add(suite.at, message, f"write `suite: {path.stem}`, or rename the file to {suite.value}.yaml")
+    if suite and suite.value == ADHOC:
+        message = f"suite {ADHOC!r} is what models run in that are named on the command line and in no suite"
+        findings.add(suite.at, message, "give it another name")
     if schedule:
         problem = check_cron(schedule.value)
         if problem:

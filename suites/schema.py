@@ -31,6 +31,8 @@ _SHARED: tuple[tuple[str, Keys], ...] = (
     ("settings", keys.SETTINGS),
     ("target-settings", keys.PER_TARGET),
     ("tolerance", keys.TOLERANCE),
+    ("checks", keys.CHECKS),
+    ("tuning", keys.TUNING),
 )
 _PATTERNS = {Kind.DURATION: DURATION_PATTERN, Kind.SIZE: SIZE_PATTERN, Kind.DATE: r"^\d{4}-\d{2}-\d{2}$"}
 _LITERAL = {Kind.FLAG: "boolean", Kind.NUMBER: "number", Kind.INTEGER: "integer"}
@@ -60,12 +62,15 @@ def _table(table: Keys, used: dict[str, Any]) -> dict[str, Any]:
     if required:
         made["required"] = required
     if table is keys.MODEL:
-        made["oneOf"] = [
-            {"required": ["onnx"], "not": {"required": ["tag"]}},
-            {"required": ["name"], "not": {"anyOf": [{"required": ["tag"]}, {"required": ["onnx"]}]}},
-            {"required": ["tag"], "not": {"anyOf": [{"required": ["name"]}, {"required": ["onnx"]}]}},
-        ]
+        selectors = ("onnx", "python", "name", "tag")
+        made["oneOf"] = [{"required": [each], "not": _any_of(each, selectors)} for each in selectors]
     return made
+
+
+def _any_of(selector: str, selectors: tuple[str, ...]) -> dict[str, Any]:
+    """What may not stand beside a selector; a name may stand beside a file, as the name to give."""
+    beside = {"onnx": ("name",), "python": ("name",)}.get(selector, ())
+    return {"anyOf": [{"required": [each]} for each in selectors if each not in (selector, *beside)]}
 
 
 def _shared(table: Keys, used: dict[str, Any]) -> dict[str, Any]:

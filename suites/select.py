@@ -6,7 +6,7 @@ import fnmatch
 import functools
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -14,7 +14,7 @@ import msgspec
 
 from schemas.case import Source
 from schemas.errors import Location
-from schemas.words import SourceKind
+from schemas.words import Mode, SourceKind
 from suites.findings import Findings, did_you_mean
 from suites.keys import MODEL_PATTERN
 from suites.known import Known, Model
@@ -52,11 +52,30 @@ def _matcher(pattern: str):  # type: ignore[no-untyped-def] # noqa: ANN202 - re'
 
 
 def choose(manifest: Manifest, known: Known, findings: Findings) -> tuple[Chosen, ...]:
-    """Every model of a manifest, sorted by name; a model comes twice when two exact entries name it."""
+    """Every model of a manifest, sorted by name; a model comes twice when two exact entries name it.
+
+    Entries for another mode refine nothing of the others: their cases come on top.
+    """
+    own: dict[str, Model] = {}
+    by_mode: dict[str, list[ModelEntry]] = {}
+    for entry in manifest.models:
+        by_mode.setdefault(_mode_of(entry, manifest), []).append(entry)
+    chosen = [one for mode in sorted(by_mode) for one in _choose(by_mode[mode], manifest, known, own, findings)]
+    return tuple(sorted(chosen, key=lambda one: one.model.name))
+
+
+def _mode_of(entry: ModelEntry, manifest: Manifest) -> str:
+    layers = [manifest.defaults, *([manifest.groups[entry.group.value]] if entry.group else []), entry.layer]
+    said = [str(layer.common["mode"][-1].value) for layer in layers if "mode" in layer.common]
+    return said[-1] if said else str(Mode.EVAL)
+
+
+def _choose(
+    entries: Iterable[ModelEntry], manifest: Manifest, known: Known, own: dict[str, Model], findings: Findings
+) -> Iterator[Chosen]:
     broad: dict[str, list[ModelEntry]] = {}
     exact: dict[str, list[ModelEntry]] = {}
-    own: dict[str, Model] = {}
-    for entry in manifest.models:
+    for entry in entries:
         if entry.onnx is not None or entry.python is not None:
             for model in _own_models(entry, manifest, known, own, findings):
                 own[model.name] = model
@@ -65,11 +84,10 @@ def choose(manifest: Manifest, known: Known, findings: Findings) -> tuple[Chosen
         one = entry.name is not None and not is_glob(entry.name.value)
         for name in _excluded(entry, _taken(entry, known, findings), findings):
             (exact if one else broad).setdefault(name, []).append(entry)
-    return tuple(
-        Chosen(model=own.get(name) or known[name], entries=(*broad.get(name, ()), *last))
-        for name in sorted({*broad, *exact})
-        for last in ([(entry,) for entry in exact[name]] if name in exact else [()])
-    )
+    for name in {**broad, **exact}:
+        for last in [(entry,) for entry in exact[name]] if name in exact else [()]:
+            model = own.get(name) or known[name]
+            yield Chosen(model=model, entries=(*broad.get(name, ()), *last))
 
 
 def _taken(entry: ModelEntry, known: Known, findings: Findings) -> list[str]:

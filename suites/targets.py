@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from schemas.errors import Location
-from schemas.target import Container, EnvVar, StageTimeout, Target
+from schemas.target import Container, EnvVar, InputCast, StageTimeout, Target
 from schemas.words import Depth, Stage
 from suites.fields import Entry, Table
 from suites.findings import Findings
@@ -84,6 +84,7 @@ def _declare(name: str, entry: Entry, findings: Findings) -> DeclaredTarget | No
     target = make_target(name, table)
     _check_nesting(target, table, entry.key, findings)
     _check_secrets(target, table, entry.key, findings)
+    _check_casts(target, table, findings)
     return DeclaredTarget(target, table, entry.key)
 
 
@@ -127,6 +128,8 @@ def _plain(key: str, value: Any) -> Any:
         return tuple(StageTimeout(stage, value[stage].value) for stage in Stage if stage in value)
     if key == "environment":
         return tuple(EnvVar(name, value[name].value) for name in sorted(value))
+    if key == "input-casts":
+        return tuple(InputCast(name, value[name].value) for name in sorted(value))
     if isinstance(value, tuple):
         return tuple(entry.value for entry in value)
     return value
@@ -181,3 +184,14 @@ def _check_secrets(target: Target, table: Table, at: Location, findings: Finding
             f"target {target.name}: secrets without a GitHub environment would be readable by every workflow",
             "add `secrets-environment: NAME` and keep the secrets in that environment",
         )
+
+
+def _check_casts(target: Target, table: Table, findings: Findings) -> None:
+    """A type that is cast to itself, or to one that would be cast again."""
+    given = {each.given for each in target.input_casts}
+    for each in target.input_casts:
+        if each.cast in given:
+            place = table["input-casts"].value[each.given].at
+            again = "itself" if each.cast == each.given else f"{each.cast}, which is cast too"
+            message = f"target {target.name}: input-casts: {each.given} is cast to {again}"
+            findings.add(place, message, "name the element type that the hardware has: each input is cast once")

@@ -10,9 +10,12 @@ import msgspec
 from schemas.case import Case
 from schemas.errors import ManifestError, UsageError
 from schemas.target import Target
-from schemas.words import Depth
+from schemas.words import Depth, Extra
 from suites.assemble import Assembled, assemble
+from suites.extras import extras_of
 from suites.findings import Findings, did_you_mean
+from suites.known import Known, Model
+from suites.targets import Targets
 
 
 class Suite(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,10 +30,15 @@ class Suite(msgspec.Struct, frozen=True, kw_only=True):
     file: str
     sha256: str
     cases: tuple[Case, ...]
+    extras: dict[str, tuple[Extra, ...]] = {}  # by case id, of those that need any
 
     def cases_for(self, target: str) -> tuple[Case, ...]:
         """The cases on one target, sorted by id."""
         return tuple(case for case in self.cases if case.target == target)
+
+    def extras_of(self, case: Case) -> tuple[Extra, ...]:
+        """What a case needs installed beside the base."""
+        return self.extras.get(case.id, ())
 
 
 class Workspace(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +47,13 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     root: Path
     targets: tuple[Target, ...]
     suites: tuple[Suite, ...]
+    declared: Targets  # the same targets with their places in the file
+    known: Known  # the models that a manifest may name
+    own: dict[str, Model]  # those that manifests bring along
+
+    def model(self, name: str) -> Model:
+        """A model by name; raises KeyError."""
+        return self.own[name] if name in self.own else self.known[name]
 
     def suite(self, name: str) -> Suite:
         """A suite by name; raises `UsageError` that offers close names."""
@@ -57,13 +72,28 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
         raise UsageError(f"there is no target {name!r} in {self.root}/targets.yaml", did_you_mean(name, names))
 
 
-def load(suites_dir: Path) -> Workspace:
-    """Read and check a whole folder; raises `ManifestError` with all findings, sorted by place."""
+def load(suites_dir: Path, *, unlisted: bool = False) -> Workspace:
+    """Read and check a whole folder; raises `ManifestError` with all findings, sorted by place.
+
+    With `unlisted` a model need not be in a list: whoever writes one runs it first.
+    """
     findings = Findings()
-    assembled = assemble(suites_dir, findings)
+    assembled = assemble(suites_dir, findings, unlisted=unlisted)
     if findings:
         raise ManifestError(findings.all())
-    return Workspace(root=suites_dir, targets=_targets(assembled), suites=_suites(assembled))
+    return Workspace(
+        root=suites_dir,
+        targets=_targets(assembled),
+        suites=_suites(assembled),
+        declared=assembled.targets,
+        known=assembled.known,
+        own={
+            one.case.model: one.chosen.model
+            for each in assembled.planned.values()
+            for one in each
+            if one.case.model not in assembled.known
+        },
+    )
 
 
 def _targets(assembled: Assembled) -> tuple[Target, ...]:
@@ -85,6 +115,11 @@ def _suites(assembled: Assembled) -> tuple[Suite, ...]:
             file=manifest.file,
             sha256=manifest.sha256,
             cases=tuple(cases[manifest.suite]),
+            extras={
+                one.case.id: extras
+                for one in assembled.planned.get(manifest.suite, ())
+                if (extras := extras_of(one.case, one.chosen.model))
+            },
         )
         for manifest in sorted(assembled.manifests, key=lambda manifest: manifest.suite)
     )

@@ -10,11 +10,12 @@ import jsonschema
 import pytest
 import yaml
 
+from runner import tensors
 from runner.backends import BACKENDS
 from runner.stages.plan import LAST_STAGE
-from schemas.case import Case, Expectation, Tolerance
+from schemas.case import Case, Checks, Expectation, Tolerance, Tuning
 from schemas.target import Container, Target
-from schemas.words import Lowering, Stage
+from schemas.words import Lowering, Mode, Stage
 from suites import keys, schema
 from suites.fields import Keys, Kind
 from suites.targets import FIELD_OF_KEY
@@ -78,6 +79,8 @@ def test_words_of_the_schemas_are_those_of_the_project() -> None:
     assert keys.FAILURE["stage"].choices == tuple(Stage)
     assert set(keys.DEPTHS) == set(LAST_STAGE), "the depths of a manifest are those the runner reaches"
     assert set(keys.BACKENDS) == set(BACKENDS), "the backends of a target are those the runner has"
+    assert set(keys.ELEMENT_TYPES) <= {each.name for each in tensors._TABLE}, "the runner has the element types"
+    assert keys.PER_TARGET["mode"].choices == tuple(Mode)
 
 
 def test_keys_are_the_fields_of_the_value_types() -> None:
@@ -87,13 +90,25 @@ def test_keys_are_the_fields_of_the_value_types() -> None:
     assert spelled(keys.TARGET) == set(Target.__struct_fields__) - {"name", "hosted"}
     assert spelled(keys.CONTAINER) == set(Container.__struct_fields__)
     assert spelled(keys.TOLERANCE) == set(Tolerance.__struct_fields__)
+    assert spelled(keys.CHECKS) == set(Checks.__struct_fields__)
+    no_key = {"verify_intermediates"}
+    tuning = set(Tuning.__struct_fields__) - no_key
+    assert spelled(keys.TUNING) - {"optimization_level"} == tuning - {"opt_level"}
     assert spelled(keys.PER_TARGET) <= set(Case.__struct_fields__)
     assert spelled(keys.FAILURE) - {"cases"} == set(Expectation.__struct_fields__) - {"where"}
 
 
-def test_the_schemas_accept_what_the_tests_use() -> None:
-    jsonschema.validate(yaml.safe_load(TARGETS), read("targets"))
-    jsonschema.validate(yaml.safe_load(manifest("models: [{tag: abs}]\n")), read("manifest"))
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("targets", TARGETS), ("manifest", manifest("models: [{tag: abs}]\n"))],
+    ids=("targets", "manifest"),
+)
+def test_the_schemas_accept_what_the_tests_use_and_no_key_more(name: str, text: str) -> None:
+    validator = jsonschema.Draft202012Validator(read(name))
+    value = yaml.safe_load(text)
+    assert [error.message for error in validator.iter_errors(value)] == []
+    (error,) = validator.iter_errors({**value, "unheard-of": 1})
+    assert "'unheard-of' was unexpected" in error.message
 
 
 def test_an_editor_sees_most_mistakes_too() -> None:

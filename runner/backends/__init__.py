@@ -20,10 +20,14 @@ def backend_of(target: Target) -> Backend:
     return backend
 
 
-def compile_flags(target: Target, given: tuple[str, ...]) -> tuple[str, ...]:
-    """The backend's flags, less those that ``given`` sets itself, then ``given``. Raises UsageError if unknown."""
+def compile_flags(target: Target, given: tuple[str, ...], tuned: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The backend's flags and those of the case's tuning, less what ``given`` sets itself, then ``given``.
+
+    Raises UsageError for an unknown backend.
+    """
     names = {_name(flag) for flag in given}
-    return (*(flag for flag in backend_of(target).select(target) if _name(flag) not in names), *given)
+    ours = (*backend_of(target).select(target), *tuned)
+    return (*(flag for flag in ours if _name(flag) not in names), *given)
 
 
 def _name(flag: str) -> str:

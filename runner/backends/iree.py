@@ -6,11 +6,14 @@ import json
 import pathlib
 
 from runner.backends import compile_flags
+from runner.backends.tuning import ir_flags, tuning_flags
 from runner.backends.values import output_flag, read_npy, read_text, write_input
 from runner.tensors import Array
 from runner.tools import invoke
 from runner.work import Imported, Work
 
+#: Below a case's logs: the IR after each phase of the compiler.
+IR_FOLDER = "ir"
 _STATISTICS_FLAG = "--iree-scheduling-dump-statistics"
 _STATISTICS = (
     ("dispatch_count", "execution", "dispatch-count"),
@@ -20,20 +23,28 @@ _STATISTICS = (
 )
 
 
-def compile_module(work: Work, module: pathlib.Path) -> pathlib.Path:
-    """Compile ``module`` for the case's target; metrics from the compiler's own statistics, which cost nothing."""
+def compile_module(work: Work, imported: Imported, module: pathlib.Path, prefix: str = "") -> pathlib.Path:
+    """Compile ``module``, which ``imported`` was lowered to, for the case's target.
+
+    Metrics come from the compiler's own statistics, which cost nothing. ``prefix`` begins the names of files of one
+    module among several, whose metrics add up.
+    """
     case, target = work.job.case, work.job.target
-    compiled = work.folder / "module.vmfb"
-    statistics = work.folder / "statistics.json"
-    work.compiler_flags = compile_flags(target, case.compile_flags)
+    compiled = work.folder / f"{prefix}module.vmfb"
+    statistics = work.folder / f"{prefix}statistics.json"
+    flags = compile_flags(target, case.compile_flags, tuning_flags(case.tuning, imported.parameters))
+    work.compiler_flags = tuple(dict.fromkeys((*work.compiler_flags, *flags))) if prefix else flags
     wanted = [f"{_STATISTICS_FLAG}-file={statistics}", f"{_STATISTICS_FLAG}-format=json"]
-    if any(flag.startswith(_STATISTICS_FLAG) for flag in work.compiler_flags):  # the case wants them for itself
+    if any(flag.startswith(_STATISTICS_FLAG) for flag in flags):  # the case wants them for itself
         wanted = []
+    wanted += ir_flags(case.tuning, pathlib.Path(work.job.logs) / IR_FOLDER / prefix.rstrip("_"), flags)
     compiler = work.job.toolchain.iree_compile
-    invoke(work, [compiler, str(module), "-o", str(compiled), *work.compiler_flags, *wanted])
-    work.metrics["vmfb_bytes"] = float(compiled.stat().st_size)
+    invoke(work, [compiler, str(module), "-o", str(compiled), *flags, *wanted])
+    found = {"vmfb_bytes": float(compiled.stat().st_size)}
     if statistics.is_file():
-        work.metrics |= _metrics(json.loads(statistics.read_bytes()))
+        found |= _metrics(json.loads(statistics.read_bytes()))
+    for name, value in found.items():
+        work.metrics[name] = value + (work.metrics.get(name, 0.0) if prefix else 0.0)
     return compiled
 
 
@@ -46,22 +57,25 @@ def _metrics(statistics: dict[str, dict[str, dict[str, float]]]) -> dict[str, fl
     }
 
 
-def run_module(work: Work, imported: Imported, compiled: pathlib.Path, inputs: tuple[Array, ...]) -> tuple[Array, ...]:
+def run_module(
+    work: Work, imported: Imported, compiled: pathlib.Path, inputs: tuple[Array, ...], prefix: str = ""
+) -> tuple[Array, ...]:
     """Call the entry point on ``inputs``; its results in order, with the types that the module really gave."""
     job, entry = work.job, imported.entry
     parameters = ["--parameters={}={}".format(*imported.parameters)] if imported.parameters else []
-    work.runtime_flags = (f"--device={job.target.device}", *parameters, *job.case.run_flags)
-    stems = [work.folder / f"output_{index}" for index in range(len(entry.results))]
+    flags = (f"--device={job.target.device}", *parameters, *job.case.run_flags)
+    work.runtime_flags = tuple(dict.fromkeys((*work.runtime_flags, *flags))) if prefix else flags
+    stems = [work.folder / f"{prefix}output_{index}" for index in range(len(entry.results))]
     outputs = [output_flag(element, stem) for element, stem in zip(entry.results, stems, strict=True)]
-    texts = work.folder / "outputs.txt"
+    texts = work.folder / f"{prefix}outputs.txt"
     invoke(
         work,
         [
             job.toolchain.iree_run_module,
             f"--module={compiled}",
             f"--function={entry.name}",
-            *work.runtime_flags,
-            *(f"--input={write_input(each, work.folder / f'input_{n}')}" for n, each in enumerate(inputs)),
+            *flags,
+            *(f"--input={write_input(each, work.folder / f'{prefix}input_{n}')}" for n, each in enumerate(inputs)),
             *(f"--output={each}" for each in outputs),
             *(("--output_max_element_count=2147483647",) if "-" in outputs else ()),
         ],

@@ -1,0 +1,87 @@
+"""Models that no suite has for a target turned into cases with the target's own settings, to run at once."""
+
+from __future__ import annotations
+
+from pathlib import Path as FilePath
+
+import msgspec
+
+from schemas.case import Case
+from schemas.errors import Location, UsageError
+from schemas.words import Depth, Lowering, Mode, Path
+from suites.expand import expand
+from suites.fields import Entry
+from suites.findings import Findings
+from suites.layers import Layer, Settings, Traced
+from suites.manifest import ADHOC, Manifest, ModelEntry
+from suites.workspace import Suite, Workspace
+
+_PLACE = Location("command line")
+
+
+class Wish(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line says instead of a manifest; None: what the model has by default."""
+
+    path: Path | None = None
+    mode: Mode | None = None
+    lowering: Lowering | None = None
+
+
+def adhoc_suite(workspace: Workspace, target: str, model: str, wish: Wish) -> Suite:
+    """A suite of one model of the catalogue or of `models/` on one target, to the depth `execute`.
+
+    Raises UsageError for a path or a mode that the model has not, KeyError for an unknown model.
+    """
+    workspace.known[model]
+    findings = Findings()
+    planned = expand(_manifest(workspace.root, target, model, wish), workspace.declared, workspace.known, findings)
+    for finding in findings.all():
+        raise UsageError(finding.message, finding.remedy.partition(";")[0])
+    return as_suite(tuple(one.case for one in planned), workspace.root, target)
+
+
+def as_suite(cases: tuple[Case, ...], root: FilePath, target: str) -> Suite:
+    """The suite `adhoc` with these cases."""
+    return Suite(
+        name=ADHOC,
+        description="Models named on the command line",
+        schedule=None,
+        depth=Depth.EXECUTE,
+        targets=(target,),
+        pull_request=False,
+        file=str(root),
+        sha256="",
+        cases=cases,
+    )
+
+
+def _manifest(root: FilePath, target: str, model: str, wish: Wish) -> Manifest:
+    """As if a manifest had one line."""
+    settings: Settings = {}
+    for key, value in (("paths", wish.path), ("mode", wish.mode), ("lowering", wish.lowering)):
+        if value is not None:
+            settings[key] = (Traced(str(value), _PLACE, "command line"),)
+    layer = Layer("command line", settings, {})
+    return Manifest(
+        path=root / f"{ADHOC}.yaml",
+        file=f"{ADHOC}.yaml",
+        shown=_PLACE.file,
+        sha256="",
+        suite=ADHOC,
+        at=_PLACE,
+        header={},
+        description="",
+        schedule=None,
+        pull_request=False,
+        depth=Depth.EXECUTE,
+        targets=(_entry(target),),
+        disjoint_with=(),
+        defaults=Layer("defaults", {}, {}),
+        groups={},
+        models=(ModelEntry(number=0, at=_PLACE, layer=layer, name=_entry(model)),),
+        excused=(),
+    )
+
+
+def _entry(value: str) -> Entry:
+    return Entry(value, _PLACE, _PLACE)
