@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from results.measured import disabled, let_pass, token_differences, worst
 from results.view import both_ends, kind_of
 from schemas.record import Record
 from schemas.words import Outcome
@@ -14,6 +15,7 @@ from schemas.words import Outcome
 _EXAMPLES = 500
 _CASES = 20
 _SLOWEST = 15
+_LOWEST = 15
 
 
 class Example(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,6 +25,7 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     excerpt: str
     reproduce: str
+    bundle: str
 
 
 class Slow(msgspec.Struct, frozen=True, order=True):
@@ -34,6 +37,26 @@ class Slow(msgspec.Struct, frozen=True, order=True):
     stage: str
 
 
+class LowPcc(msgspec.Struct, frozen=True, order=True):
+    """A comparison's low correlation."""
+
+    pcc: float
+    case: str
+    outcome: str
+    required: float | None
+    max_abs: float | None
+
+
+class Unasserted(msgspec.Struct, frozen=True, kw_only=True):
+    """A case with disabled checks, and what they would have failed."""
+
+    case: str
+    outcome: str
+    checks: tuple[str, ...]
+    issue: str
+    would_fail: tuple[str, ...]
+
+
 class Digest(msgspec.Struct, frozen=True, kw_only=True):
     """The parts of a run that its summary shows one by one."""
 
@@ -42,6 +65,9 @@ class Digest(msgspec.Struct, frozen=True, kw_only=True):
     infra: tuple[tuple[str, str], ...]  # case, what happened
     flaky: tuple[tuple[str, str, str], ...]  # case, the first run's end, the second's
     slowest: tuple[Slow, ...]
+    unchecked: tuple[Unasserted, ...]
+    tokens: tuple[tuple[str, str], ...]  # case, the difference of a sequence that did not pass, or passed by its text
+    least_correlated: tuple[LowPcc, ...]
 
 
 def digest(records: Iterable[Record]) -> Digest:
@@ -51,6 +77,9 @@ def digest(records: Iterable[Record]) -> Digest:
     infra: list[tuple[str, str]] = []
     flaky: list[tuple[str, str, str]] = []
     slowest: list[Slow] = []
+    unchecked: list[Unasserted] = []
+    tokens: list[tuple[str, str]] = []
+    lowest: list[tuple[float, LowPcc]] = []
     for record in records:
         kind = kind_of(record.outcome, record.expectation)
         signature = record.error.signature if record.error is not None else ""
@@ -64,12 +93,21 @@ def digest(records: Iterable[Record]) -> Digest:
             flaky.append((record.case, *both_ends(record)))
         if record.seconds > 0:
             _push(slowest, record)
+        if record.checks is not None and len(unchecked) < _EXAMPLES:
+            unchecked.append(_unasserted(record))
+        if record.tokens and len(tokens) < _EXAMPLES:
+            tokens += ((record.case, difference) for difference in token_differences(record))
+        if record.comparisons:
+            _push_pcc(lowest, record)
     return Digest(
         examples={key: _example(*kept) for key, kept in examples.items()},
         xpass=tuple(xpass),
         infra=tuple(infra),
         flaky=tuple(flaky),
         slowest=tuple(sorted(slowest, key=lambda slow: (-slow.seconds, slow.case))),
+        unchecked=tuple(sorted(unchecked, key=lambda each: (not each.would_fail, each.case))),
+        tokens=tuple(tokens[:_EXAMPLES]),
+        least_correlated=tuple(sorted(low for _, low in lowest)),
     )
 
 
@@ -89,7 +127,29 @@ def _example(record: Record, cases: list[str]) -> Example:
         notes=record.notes,
         excerpt=record.error.excerpt if record.error is not None else "",
         reproduce=record.reproduce,
+        bundle=record.bundle,
     )
+
+
+def _unasserted(record: Record) -> Unasserted:
+    return Unasserted(
+        case=record.case,
+        outcome=record.outcome,
+        checks=disabled(record),
+        issue=record.checks.issue if record.checks is not None else "",
+        would_fail=let_pass(record),
+    )
+
+
+def _push_pcc(lowest: list[tuple[float, LowPcc]], record: Record) -> None:
+    """Keeps the lowest; those of 1 are no news."""
+    found = worst(record)
+    if found.pcc is None or found.pcc >= 1 or (len(lowest) == _LOWEST and found.pcc >= -lowest[0][0]):
+        return
+    required = record.tolerance.pcc if record.tolerance is not None else None
+    heapq.heappush(lowest, (-found.pcc, LowPcc(found.pcc, record.case, record.outcome, required, found.max_abs)))
+    if len(lowest) > _LOWEST:
+        heapq.heappop(lowest)
 
 
 def _push(slowest: list[Slow], record: Record) -> None:

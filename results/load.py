@@ -11,10 +11,11 @@ import msgspec
 from results.journal import RESULTS
 from results.merge import merged
 from results.view import kind_of
-from schemas.case import Expectation
+from schemas.case import Expectation, Setting
 from schemas.errors import UsageError
 from schemas.record import REPORT_SCHEMA, RESULTS_SCHEMA, ErrorInfo, Record
 from schemas.words import EXIT_NUMERICS, Outcome, Stage
+from suites.manifest import ADHOC
 
 _STAGES: dict[str, Stage] = {stage.value: stage for stage in Stage} | {EXIT_NUMERICS: Stage.COMPARISON}
 
@@ -31,6 +32,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     signature: str
     seconds: float
     flaky: bool = False
+    as_declared: bool = True  # run as a manifest says, and not otherwise from the command line or the environment
 
     @property
     def key(self) -> str:
@@ -63,6 +65,7 @@ class _Slim(msgspec.Struct, frozen=True):
     error: ErrorInfo | None = None
     seconds: float = 0.0
     flaky: bool = False
+    settings: tuple[Setting, ...] = ()
 
 
 class _SlimReport(msgspec.Struct, frozen=True):
@@ -119,5 +122,6 @@ def _rows(path: Path, records: Iterable[Record | _Slim]) -> dict[str, Row]:
             signature=record.error.signature if record.error is not None else "",
             seconds=record.seconds,
             flaky=record.flaky,
+            as_declared=not record.settings and record.suite != ADHOC,
         )
     return rows

@@ -116,6 +116,7 @@ def _head(joined: Joined, scans: Sequence[Scan], records: SpooledRecords, proble
         red=counts.red or not records or any(problem.red for problem in problems),
         totals=counts.totals,
         flaky=counts.flaky,
+        unchecked=counts.unchecked,
         groups=counts.groups,
         skips=counts.skips,
         signatures=counts.signatures,

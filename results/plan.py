@@ -9,7 +9,7 @@ import msgspec
 from schemas.case import case_id
 from schemas.errors import UsageError
 from schemas.matrix import Matrix, Selection, TargetPlan
-from schemas.words import Depth, Lowering, Path
+from schemas.words import Depth, Lowering, Mode, Path
 
 
 class PlannedShard(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +42,7 @@ class CaseParts(msgspec.Struct, frozen=True):
     model: str
     path: Path
     lowering: Lowering
-    mode: str
+    mode: Mode
 
 
 def split_key(key: str) -> CaseParts:
@@ -58,7 +58,7 @@ def split_key(key: str) -> CaseParts:
         raise UsageError(
             f"{key!r} is no case key", "a case key reads model@path, with .lowering and .train where needed"
         )
-    return CaseParts(model, path, lowering, "train" if rest else "eval")
+    return CaseParts(model, path, lowering, Mode.TRAIN if rest else Mode.EVAL)
 
 
 def make_plan(matrices: Iterable[Matrix], selection: Selection | None = None) -> Plan:

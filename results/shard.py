@@ -45,6 +45,7 @@ def shard_view(results: ShardResults, matrix: Matrix | None) -> View:
         red=counts.red or not records,
         totals=counts.totals,
         flaky=counts.flaky,
+        unchecked=counts.unchecked,
         groups=counts.groups,
         skips=counts.skips,
         signatures=counts.signatures,

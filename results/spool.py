@@ -91,6 +91,7 @@ def absent_record(decision: Decision) -> Record:
         model=parts.model,
         path=parts.path,
         lowering=parts.lowering,
+        mode=parts.mode,
         depth=shard.depth if shard is not None else Depth.EXECUTE,
         outcome=Outcome.CRASH if crashed else Outcome.MISSING,
         exit_status=EXIT_UNKNOWN if crashed else EXIT_NOT_RUN,

@@ -8,9 +8,10 @@ from collections.abc import Iterable
 
 import msgspec
 
+from results.measured import is_unchecked, let_pass
 from results.view import kind_of
 from schemas.record import Record
-from schemas.report import GroupTotals, MissingCase, SignatureTotal, SkipTotal
+from schemas.report import GroupTotals, MissingCase, SignatureTotal, SkipTotal, Unchecked
 from schemas.words import EXIT_PASS, Outcome, SkipReason
 
 
@@ -19,6 +20,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
 
     totals: dict[Outcome, int]
     flaky: int
+    unchecked: Unchecked
     groups: tuple[GroupTotals, ...]
     skips: tuple[SkipTotal, ...]
     signatures: tuple[SignatureTotal, ...]
@@ -32,6 +34,8 @@ class _Group:
         self.stages: Counter[str] = Counter()
         self.seconds = 0.0
         self.flaky = 0
+        self.unchecked = 0
+        self.would_fail = 0
 
 
 class _Signature:
@@ -53,6 +57,9 @@ def tally(records: Iterable[Record]) -> Tally:
         group.outcomes[record.outcome] += 1
         group.seconds += record.seconds
         group.flaky += record.flaky
+        if is_unchecked(record):
+            group.unchecked += 1
+            group.would_fail += bool(let_pass(record))
         if record.outcome is Outcome.SKIP:
             skips[record.skip_reason or SkipReason.MANIFEST] += 1
         elif record.exit_status != EXIT_PASS:
@@ -73,6 +80,9 @@ def tally(records: Iterable[Record]) -> Tally:
     return Tally(
         totals={outcome: totals[outcome] for outcome in Outcome},
         flaky=sum(group.flaky for group in groups.values()),
+        unchecked=Unchecked(
+            sum(group.unchecked for group in groups.values()), sum(group.would_fail for group in groups.values())
+        ),
         groups=tuple(_group(suite, target, group) for (suite, target), group in sorted(groups.items())),
         skips=tuple(SkipTotal(reason=r, count=n) for r, n in sorted(skips.items(), key=lambda p: (-p[1], p[0]))),
         signatures=_signatures(signatures),
@@ -90,6 +100,7 @@ def _group(suite: str, target: str, group: _Group) -> GroupTotals:
         outcomes={outcome: group.outcomes[outcome] for outcome in Outcome},
         stages=dict(sorted(group.stages.items())),
         flaky=group.flaky,
+        unchecked=Unchecked(group.unchecked, group.would_fail),
     )
 
 

@@ -50,11 +50,11 @@ def refresh(runs: Sequence[Path], suites: Path) -> Refresh:
 
 
 def measure(runs: Iterable[Run]) -> dict[str, dict[str, float]]:
-    """Seconds by target and case key: the p75 over all good runs, by nearest rank."""
+    """Seconds by target and case key: the p75 over all good runs as their manifests say, by nearest rank."""
     samples: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for run in runs:
         for row in run.rows.values():
-            if row.outcome in _GOOD and not row.flaky and row.seconds > 0:
+            if row.outcome in _GOOD and row.as_declared and not row.flaky and row.seconds > 0:
                 samples[row.target][row.key].append(row.seconds)
     return {target: {key: p75(values) for key, values in cases.items()} for target, cases in samples.items()}
 

@@ -8,7 +8,7 @@ import msgspec
 
 from schemas.case import Expectation
 from schemas.record import ErrorInfo, Record
-from schemas.report import ReportHead
+from schemas.report import ReportHead, Unchecked
 from schemas.words import Outcome
 
 
@@ -24,6 +24,11 @@ def title(head: ReportHead) -> str:
     if head.suite and head.target and head.shard is not None:
         return f"{head.suite}/{head.target}/{head.shard}"
     return ", ".join(head.suites) or "no suite"
+
+
+def unchecked_text(counts: Unchecked) -> str:
+    """``PASS with disabled checks: 3, of which 1 would fail``."""
+    return f"PASS with disabled checks: {counts.passed}, of which {counts.would_fail} would fail"
 
 
 #: Outcomes of a case that went wrong by itself (not MISSING, which nobody saw; not XPASS, which went right).

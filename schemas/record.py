@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from schemas.case import Checks, Expectation, Setting, Tolerance
+from schemas.opwords import OpTotals
 from schemas.words import Depth, Lowering, Mode, Outcome, Path, SkipReason, Stage, StageStatus
 
 RESULTS_SCHEMA = "e2eshard.results/1"
@@ -49,9 +50,13 @@ class OutputComparison(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TokenComparison(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Decoded tokens of one sequence against the golden's. ``first_difference`` is a position among the tokens."""
+    """Decoded tokens of one sequence against the golden's. ``first_difference`` is a position among the tokens.
+
+    ``sequence`` is the row of an output with several. A ``reason`` is there also where other tokens gave the same text.
+    """
 
     output: str
+    sequence: int | None = None
     passed: bool
     expected: str
     actual: str
@@ -130,6 +135,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     error: ErrorInfo | None = None
     notes: tuple[str, ...] = ()
     metrics: dict[str, float] = {}
+    ops: OpTotals | None = None  # of a case that goes op by op
     flags: Flags | None = None
     seed: int = 0
     started: str = ""

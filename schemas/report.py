@@ -71,6 +71,13 @@ class Superseded(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
 
 
+class Unchecked(msgspec.Struct, frozen=True):
+    """Passed comparisons with a disabled check: how many, and how many of them would have failed with it."""
+
+    passed: int = 0
+    would_fail: int = 0
+
+
 class GroupTotals(msgspec.Struct, frozen=True, kw_only=True):
     """Counts of one suite on one target. ``stages``: where the cases stopped that did not pass, expected or not.
 
@@ -84,6 +91,7 @@ class GroupTotals(msgspec.Struct, frozen=True, kw_only=True):
     outcomes: dict[Outcome, int]
     stages: dict[str, int]
     flaky: int = 0
+    unchecked: Unchecked = Unchecked()
 
 
 class SkipTotal(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,6 +132,7 @@ class ReportHead(msgspec.Struct, frozen=True, kw_only=True):
     red: bool = False
     totals: dict[Outcome, int] = {}
     flaky: int = 0  # cases whose second run, alone, ended otherwise; every one is red and in the totals too
+    unchecked: Unchecked = Unchecked()
     groups: tuple[GroupTotals, ...] = ()
     skips: tuple[SkipTotal, ...] = ()
     signatures: tuple[SignatureTotal, ...] = ()

@@ -51,8 +51,7 @@ def nasty(text: str) -> Record:
 def book(shown: View) -> openpyxl.Workbook:
     file = io.BytesIO()
     made = openpyxl.Workbook(write_only=True)
-    for sheet in xlsx.SHEETS:
-        sheet(made, shown)
+    xlsx.fill(made, shown)
     made.save(file)
     return openpyxl.load_workbook(file)
 
@@ -85,7 +84,7 @@ def test_a_part_of_a_shard_says_partial() -> None:
 
 def test_the_workbook_has_all_sheets_with_filters_and_frozen_headers() -> None:
     made = book(view())
-    names = "Summary Cases Failures Signatures Flaky Timings Missing Skips Problems Attempts Provenance"
+    names = "Summary Cases Failures Signatures Flaky Comparisons Timings Missing Skips Problems Attempts Provenance"
     assert made.sheetnames == names.split()
     assert all(len(name) <= 31 for name in made.sheetnames)
     for sheet in made.worksheets[1:]:
@@ -93,7 +92,7 @@ def test_the_workbook_has_all_sheets_with_filters_and_frozen_headers() -> None:
         assert sheet.auto_filter.ref == sheet.dimensions
     cases = made["Cases"]
     assert cases.max_row == len(ALL) + 1
-    colours = {cells[6].value: cells[6].fill.fgColor.rgb[2:] for cells in cases.iter_rows(min_row=2)}
+    colours = {cells[7].value: cells[7].fill.fgColor.rgb[2:] for cells in cases.iter_rows(min_row=2)}
     assert colours == {outcome.value: sheets.COLOURS[outcome] for outcome in Outcome}
     assert cases.column_dimensions["C"].width == 44
     assert made["Failures"].max_row == 1 + sum(o.is_red and o is not Outcome.MISSING for o in Outcome)

@@ -42,13 +42,14 @@ _DECLARABLE = frozenset({Outcome.FAIL, Outcome.CRASH, Outcome.TIMEOUT, Outcome.O
 def observe(rows: Iterable[Row]) -> dict[tuple[str, str], Observed]:
     """What was observed, by suite and target, sorted. SKIP, INFRA and MISSING say nothing about the compiler.
 
-    Neither does a case that ended in one way and then in another: it is neither added nor removed.
+    Neither does a case that ended in one way and then in another, or that ran with other settings than its manifest's:
+    it is neither added nor removed.
     """
     failing: dict[tuple[str, str], dict[str, Gap]] = defaultdict(dict)
     passing: dict[tuple[str, str], set[str]] = defaultdict(set)
     refused: dict[tuple[str, str], list[Refusal]] = defaultdict(list)
     for row in rows:
-        if row.flaky:
+        if row.flaky or not row.as_declared:
             continue
         place = (row.suite, row.target)
         if row.outcome in _PASSING:

@@ -11,9 +11,10 @@ from xml.sax.saxutils import escape, quoteattr
 
 import msgspec
 
+from results.measured import cast_text, disabled, let_pass, sequence_name, worst
 from results.text import one_line, shorten, xml_text
 from results.view import View, both_ends, title
-from schemas.case import Tolerance
+from schemas.case import Checks, Tolerance
 from schemas.record import Record
 from schemas.report import GroupTotals
 from schemas.words import EXIT_PASS, Outcome
@@ -91,6 +92,7 @@ def properties(record: Record) -> dict[str, str]:
         "depth": record.depth.value,
         "path": record.path.value,
         "lowering": record.lowering.value,
+        "mode": record.mode.value,
         "target": record.target,
         "seed": record.seed,
     }
@@ -99,11 +101,12 @@ def properties(record: Record) -> dict[str, str]:
         "end_timestamp": _end(record),
         "model_name": record.model,
         "frontend": record.path.value,
-        "owner": (record.expectation.owner or "") if record.expectation is not None else "",
+        "owner": record.owner or (record.expectation.owner if record.expectation is not None else None) or "",
         "group": record.group,
         "config": _json(config),
         "achieved_compile_depth": record.reached_depth.value if record.reached_depth is not None else "",
         "tags": _json(_tags(record)),
+        **_verification(record),
         "case": record.case,
         "outcome": record.outcome.value,
         "exit_status": record.exit_status,
@@ -115,20 +118,42 @@ def properties(record: Record) -> dict[str, str]:
 
 
 def _tags(record: Record) -> dict[str, object]:
-    """``pcc``: the lowest of all outputs; ``atol``: the largest absolute error; null where nothing was compared."""
-    wanted = record.tolerance or Tolerance()
+    """``pcc``: the lowest of all outputs; ``atol``: the largest absolute error; null where nothing was compared.
+
+    PCC is asserted where one is required, elements always (the element type has a default), unless disabled.
+    """
+    wanted, checks = record.tolerance or Tolerance(), record.checks or Checks()
+    found = worst(record)
     return {
-        "pcc": min((c.pcc for c in record.comparisons if c.pcc is not None), default=None),
-        "atol": max((c.max_abs for c in record.comparisons if c.max_abs is not None), default=None),
+        "pcc": found.pcc,
+        "atol": found.max_abs,
+        "relative_atol": found.relative_atol,
+        "cosine": found.cosine,
         "required_pcc": wanted.pcc,
         "required_atol": wanted.atol,
         "required_rtol": wanted.rtol,
-        "is_asserting_pcc": wanted.pcc is not None,
-        "is_asserting_atol": wanted.atol is not None,
+        "required_relative_atol": wanted.relative_atol,
+        "is_asserting_pcc": wanted.pcc is not None and checks.pcc,
+        "is_asserting_atol": record.tolerance is not None and checks.atol,
+        "is_asserting_tokens": bool(record.tokens) and checks.tokens,
         "bringup_status": "PASSED" if record.exit_status == EXIT_PASS else record.exit_status,
         "parallelism": "single_device",
         "tags": record.tags,
     }
+
+
+def _verification(record: Record) -> dict[str, str]:
+    """What the comparison found besides figures, as properties of their own where there is any."""
+    checks = record.checks
+    found = {
+        "disabled_checks": ", ".join(disabled(record)),
+        "disabled_checks_issue": checks.issue if checks is not None else "",
+        "unasserted": "; ".join(let_pass(record)),
+        "tokens": _json(record.tokens) if record.tokens else "",
+        "casts": "; ".join(map(cast_text, record.casts)),
+        "bundle": record.bundle,
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 def _message(record: Record) -> str:
@@ -149,8 +174,10 @@ def _message(record: Record) -> str:
 def _body(record: Record) -> str:
     parts = list(record.notes)
     parts += [f"{c.output}: {c.reason}" for c in record.comparisons if not c.passed]
+    parts += [f"{sequence_name(t)}: {t.reason}" for t in record.tokens if not t.passed]
     parts += [record.error.excerpt] if record.error is not None and record.error.excerpt else []
     parts += [f"reproduce: {record.reproduce}"] if record.reproduce else []
+    parts += [f"bundle: {record.bundle}"] if record.bundle else []
     return "\n".join(parts)
 
 

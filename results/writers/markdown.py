@@ -7,7 +7,8 @@ from pathlib import Path
 
 from results.digest import Digest, digest
 from results.text import block, cell, code, prose
-from results.view import View, title
+from results.view import View, title, unchecked_text
+from results.writers.markdown_verification import disabled_checks, lowest_pcc, token_differences
 from schemas.report import GroupTotals, ReportHead, SignatureTotal
 from schemas.words import Outcome
 
@@ -67,6 +68,9 @@ def _verdict(head: ReportHead, _: Digest) -> Iterator[str]:
     flaky = f" (flaky {head.flaky})" if head.flaky else ""
     yield (" · ".join(f"{outcome} {count}" for outcome, count in head.totals.items() if count) or "no records") + flaky
     yield ""
+    if head.unchecked.passed:
+        yield f"> {unchecked_text(head.unchecked)}"
+        yield ""
     if head.partial:
         asked = "" if head.shard is not None else ". The other cases of the matrix were not asked for."
         yield f"> ⚠️ **PARTIAL**: {code(head.partial_detail)}{asked}"
@@ -153,6 +157,8 @@ def _failure_group(group: SignatureTotal, found: Digest) -> Iterator[str]:
             yield f"Reproduce {code(example.cases[0])}:"
             yield ""
             yield from block(example.reproduce)
+        if example.bundle:
+            yield from [f"Bundle: {code(example.bundle)}", ""]
         if example.excerpt:
             yield from ["", "<details><summary>excerpt</summary>", ""]
             yield from block(example.excerpt)
@@ -277,6 +283,9 @@ SECTIONS: dict[Section, int] = {
     _missing: 120_000,
     _infra: 80_000,
     _skips: 5_000,
-    _slowest: 15_000,
+    disabled_checks: 30_000,
+    token_differences: 15_000,
+    lowest_pcc: 8_000,
+    _slowest: 10_000,
     _provenance: 80_000,
 }

@@ -8,38 +8,64 @@ from pathlib import Path
 from openpyxl import Workbook
 
 from results.view import View
-from results.writers.sheets.cases import write_cases, write_failures
+from results.writers.sheets.cases import CASES, FAILURES
 from results.writers.sheets.lists import (
+    FLAKY,
+    SKIPS,
     write_attempts,
-    write_flaky,
     write_missing,
     write_problems,
     write_provenance,
     write_signatures,
-    write_skips,
     write_timings,
 )
 from results.writers.sheets.summary import write_summary
+from results.writers.sheets.table import OpenTable, Table
+from results.writers.sheets.verification import CASTS, CHECKS, COMPARISONS, TOKENS
 
-#: The sheets in the order of the tabs.
-SHEETS: tuple[Callable[[Workbook, View], None], ...] = (
-    write_summary,
-    write_cases,
-    write_failures,
-    write_signatures,
-    write_flaky,
-    write_timings,
-    write_missing,
-    write_skips,
-    write_problems,
-    write_attempts,
-    write_provenance,
-)
+#: The sheets by name, in the order of the tabs: those that list records, and those that write themselves.
+SHEETS: dict[str, Table | Callable[[Workbook, View], None]] = {
+    "Summary": write_summary,
+    "Cases": CASES,
+    "Failures": FAILURES,
+    "Signatures": write_signatures,
+    "Flaky": FLAKY,
+    "Comparisons": COMPARISONS,
+    "Tokens": TOKENS,
+    "Checks": CHECKS,
+    "Casts": CASTS,
+    "Timings": write_timings,
+    "Missing": write_missing,
+    "Skips": SKIPS,
+    "Problems": write_problems,
+    "Attempts": write_attempts,
+    "Provenance": write_provenance,
+}
+_ORDER = tuple(SHEETS)
 
 
 def write(view: View, path: Path) -> None:
     """Streams the rows of every sheet to disk; only the texts of styles stay in memory."""
     book = Workbook(write_only=True)
-    for sheet in SHEETS:
-        sheet(book, view)
+    fill(book, view)
     book.save(path)
+
+
+def fill(book: Workbook, view: View) -> None:
+    """All sheets; the records are read once for all that list them."""
+    tables: list[OpenTable] = []
+    for sheet in SHEETS.values():
+        if isinstance(sheet, Table):
+            tables.append(OpenTable(book, sheet))
+        else:
+            sheet(book, view)
+
+    def place(table: Table) -> int:
+        before = _ORDER[: _ORDER.index(table.name)]
+        return sum(name in before for name in book.sheetnames)
+
+    for record in view.records:
+        for table in tables:
+            table.add(record, place)
+    for table in tables:
+        table.close()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
 from runner.compare import figures
-from runner.compare.elements import Differences, differences
+from runner.compare.checks import Measured, judge_output
+from runner.compare.elements import differences
 from runner.compare.tolerances import bound
 from runner.signature import NOTHING_COMPARED
 from runner.tensors import ELEMENT_TYPES, Array
-from schemas.case import Tolerance
+from schemas.case import Checks, Tolerance
 from schemas.record import OutputComparison
 
 
@@ -33,19 +34,32 @@ class Verdict(NamedTuple):
     signature: str | None
 
 
+_ALL_CHECKS = Checks()
+
+
 class _Judged(NamedTuple):
     comparison: OutputComparison
     failure: str | None
 
 
-def compare(golden: Sequence[Expected], outputs: Sequence[Array], tolerance: Tolerance) -> Verdict:
+def compare(
+    golden: Sequence[Expected],
+    outputs: Sequence[Array],
+    tolerance: Tolerance,
+    checks: Checks = _ALL_CHECKS,
+    tokens: Collection[int] = (),
+) -> Verdict:
     """Compare outputs with golden ones, by position.
 
     Count, then type, then shape must be the same: nothing is broadcast and nothing is cast, except that integers of one
     width are read with the sign of the expected type, since IREE's function boundary has signless integers only. Every
-    NaN and infinity must stand where it is expected. No element compared over all outputs is no pass.
+    NaN and infinity must stand where it is expected. No element compared over all outputs is no pass. What a disabled
+    check finds is measured and told, and fails nothing; nor do the figures of the outputs at the positions ``tokens``.
     """
-    paired = [_one(each, actual, tolerance) for each, actual in zip(golden, outputs, strict=False)]
+    paired = [
+        _one(each, actual, tolerance, checks, tokens=number in tokens)
+        for number, (each, actual) in enumerate(zip(golden, outputs, strict=False))
+    ]
     unpaired = [_missing(each) for each in golden[len(outputs) :]]
     unpaired += [_unexpected(n, each) for n, each in enumerate(outputs[len(golden) :], len(golden))]
     failures = [each.failure for each in unpaired + paired if each.failure]
@@ -54,6 +68,11 @@ def compare(golden: Sequence[Expected], outputs: Sequence[Array], tolerance: Tol
         return Verdict(comparisons, failures[0])
     compared = sum(each.total for each in comparisons)
     return Verdict(comparisons, None if compared else NOTHING_COMPARED)
+
+
+def reasons_of(comparisons: Sequence[OutputComparison]) -> list[str]:
+    """What is wrong with each output that is no pass, one line each."""
+    return [f"{c.output}: {c.reason or 'no elements'}" for c in comparisons if not c.passed or not c.total]
 
 
 def _missing(expected: Expected) -> _Judged:
@@ -71,7 +90,7 @@ def _failed(name: str, value: Array, reason: str) -> OutputComparison:
     return OutputComparison(output=name, dtype=value.dtype.name, shape=value.shape, passed=False, reason=reason)
 
 
-def _one(golden: Expected, actual: Array, tolerance: Tolerance) -> _Judged:
+def _one(golden: Expected, actual: Array, tolerance: Tolerance, checks: Checks, *, tokens: bool) -> _Judged:
     expected = golden.value
     actual = with_sign_of(expected, actual)
     if actual.dtype != expected.dtype:
@@ -82,33 +101,26 @@ def _one(golden: Expected, actual: Array, tolerance: Tolerance) -> _Judged:
         return _Judged(_failed(golden.name, actual, reason), "shape differs")
     found = differences(actual, expected, bound(expected.dtype.name, tolerance))
     correlation = figures.pcc(actual, expected)
-    reason, failure = _verdict(found, correlation, tolerance.pcc)
+    mismatched, total = int(found.mismatch.sum()), int(found.mismatch.size)
+    measured = Measured(int(found.pattern.sum()), mismatched, total, correlation)
+    finding = judge_output(measured, tolerance, checks, tokens=tokens)
     comparison = OutputComparison(
         output=golden.name,
         dtype=expected.dtype.name,
         shape=expected.shape,
-        passed=failure is None,
+        passed=finding.failure is None,
         max_abs=figures.max_abs(found),
         max_rel=figures.max_rel(found),
         pcc=correlation,
-        mismatched=int(found.mismatch.sum()),
-        total=int(found.mismatch.size),
+        mismatched=mismatched,
+        total=total,
         worst_index=figures.worst_index(found),
-        reason=reason,
+        reason=finding.reason,
+        relative_atol=figures.relative_atol(found),
+        cosine=figures.cosine(actual, expected),
+        unasserted=finding.unasserted,
     )
-    return _Judged(comparison, failure)
-
-
-def _verdict(found: Differences, correlation: float | None, wanted: float | None) -> tuple[str, str | None]:
-    """The reason in words with numbers, and the failure without."""
-    mismatched, total = int(found.mismatch.sum()), found.mismatch.size
-    if found.pattern.any():
-        return f"{mismatched} of {total} elements differ, some in NaN or infinity", "NaN or infinity differs"
-    if mismatched:
-        return f"{mismatched} of {total} elements differ", "values differ"
-    if wanted is not None and correlation is not None and not correlation >= wanted:
-        return f"PCC {correlation!r}, required {wanted!r}", "PCC too low"
-    return "", None
+    return _Judged(comparison, finding.failure)
 
 
 def with_sign_of(expected: Array, actual: Array) -> Array:

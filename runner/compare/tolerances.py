@@ -1,4 +1,4 @@
-"""A case's tolerance and an element type become the two numbers of ``|a - e| <= atol + rtol * |e|``."""
+"""A case's tolerance and an element type become the numbers of ``|a - e| <= atol + rtol * |e|``."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from schemas.case import Tolerance
 
 
 class Bound(NamedTuple):
-    """``|a - e| <= atol + rtol * |e|``; both 0 means exact."""
+    """``|a - e| <= atol + rtol * |e|``; both 0 means exact.
+
+    Where ``relative`` is given, it times the largest finite ``|e|`` of the output stands in place of ``atol``.
+    """
 
     atol: float
     rtol: float
+    relative: float | None = None
 
 
 EXACT = Bound(0.0, 0.0)
@@ -30,9 +34,14 @@ DEFAULTS: dict[str, Bound] = {
 
 
 def bound(dtype: str, tolerance: Tolerance) -> Bound:
-    """The bound for one element type: what the case says, else the type's default."""
+    """The bound for one element type: what the case says, else the type's default.
+
+    ``relative_atol`` is heard for floats and complex numbers alone: whole numbers are often names (token ids, indices),
+    and a large one must not excuse a small one.
+    """
     default = DEFAULTS.get(dtype, EXACT)
     return Bound(
         default.atol if tolerance.atol is None else tolerance.atol,
         default.rtol if tolerance.rtol is None else tolerance.rtol,
+        tolerance.relative_atol if "float" in dtype or "complex" in dtype else None,
     )

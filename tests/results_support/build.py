@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import msgspec
+
 from schemas.case import Expectation, case_id
 from schemas.codec import encode
 from schemas.matrix import Matrix, MatrixSource, ShardPlan, TargetPlan
@@ -46,17 +48,9 @@ def record(
     where: str = "",
 ) -> Record:
     """A record that is consistent in itself."""
-    green = outcome in (Outcome.PASS, Outcome.XPASS)
-    expected = outcome in (Outcome.XFAIL, Outcome.XPASS)
     ran = outcome not in (Outcome.SKIP, Outcome.MISSING)
-    status = (
-        StageStatus.PASS
-        if green
-        else StageStatus((kind if outcome is Outcome.XFAIL else outcome).value)
-        if ran
-        else None
-    )
-    return Record(
+    expected = outcome in (Outcome.XFAIL, Outcome.XPASS)
+    made = Record(
         case=case_id(suite, target, case_key),
         suite=suite,
         target=target,
@@ -64,34 +58,48 @@ def record(
         path=ModelPath.ONNX,
         depth=Depth.EXECUTE,
         outcome=outcome,
-        exit_status="PASS"
-        if green
-        else ("Numerics" if stage is Stage.COMPARISON else stage.value)
-        if ran
-        else "not-run",
+        exit_status="not-run",
         shard=shard,
         attempt=attempt,
-        reached_depth=Depth.EXECUTE if green else Depth.IMPORT if ran else None,
         expectation=Expectation(stage=stage, signature=signature, outcome=kind, where=where) if expected else None,
         skip_reason=SkipReason.RANDOM if outcome is Outcome.SKIP else None,
         skip_detail="draws random values" if outcome is Outcome.SKIP else "",
-        stages=(
-            (
-                StageResult(stage=Stage.IMPORT_MODEL, status=StageStatus.PASS, seconds=seconds / 4),
-                StageResult(stage=stage, status=status, seconds=seconds / 2, peak_rss_bytes=1 << 20),
-            )
-            if status is not None
-            else ()
-        ),
-        comparisons=(
-            (OutputComparison(output="y", dtype="float32", shape=(2, 3), passed=True, max_abs=1e-7, pcc=1.0, total=6),)
-            if green
-            else ()
-        ),
-        error=ErrorInfo(signature=signature, excerpt=f"error: {signature}\n  at op 3") if not green and ran else None,
         started="2026-11-20T02:17:00Z",
         seconds=seconds if ran else 0.0,
         reproduce=f"python -m runner {case_id(suite, target, case_key)}",
+    )
+    if not ran:
+        return made
+    if outcome in (Outcome.PASS, Outcome.XPASS):
+        return _passed(made, stage)
+    return _failed(made, stage, kind if outcome is Outcome.XFAIL else outcome, signature)
+
+
+def _passed(made: Record, stage: Stage) -> Record:
+    output = OutputComparison(output="y", dtype="float32", shape=(2, 3), passed=True, max_abs=1e-7, pcc=1.0, total=6)
+    return msgspec.structs.replace(
+        made,
+        exit_status="PASS",
+        reached_depth=Depth.EXECUTE,
+        stages=_stages(made, stage, StageStatus.PASS),
+        comparisons=(output,),
+    )
+
+
+def _failed(made: Record, stage: Stage, end: Outcome, signature: str) -> Record:
+    return msgspec.structs.replace(
+        made,
+        exit_status="Numerics" if stage is Stage.COMPARISON else stage.value,
+        reached_depth=Depth.IMPORT,
+        stages=_stages(made, stage, StageStatus(end.value)),
+        error=ErrorInfo(signature=signature, excerpt=f"error: {signature}\n  at op 3"),
+    )
+
+
+def _stages(made: Record, last: Stage, status: StageStatus) -> tuple[StageResult, ...]:
+    return (
+        StageResult(stage=Stage.IMPORT_MODEL, status=StageStatus.PASS, seconds=made.seconds / 4),
+        StageResult(stage=last, status=status, seconds=made.seconds / 2, peak_rss_bytes=1 << 20),
     )
 
 

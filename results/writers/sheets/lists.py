@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from openpyxl import Workbook
 
 from results.view import View, both_ends
-from results.writers.sheets.sheet import Column, Sheet
+from results.writers.sheets.sheet import Column, Sheet, Value
+from results.writers.sheets.table import Table
+from schemas.record import Record
 from schemas.words import Outcome, Stage
 
 _STAGES = tuple(Stage)
@@ -35,9 +39,17 @@ def write_signatures(book: Workbook, view: View) -> None:
     sheet.close()
 
 
-def write_flaky(book: Workbook, view: View) -> None:
-    """Cases that failed, and ended otherwise when they were run again alone: both results."""
-    columns = (
+def _flaky(record: Record) -> Iterator[list[Value]]:
+    if record.flaky and record.rerun is not None:
+        excerpt = record.rerun.error.excerpt[:_EXCERPT] if record.rerun.error is not None else None
+        times = (round(record.seconds, 3), round(record.rerun.seconds, 3))
+        yield [record.case, record.outcome, *both_ends(record), excerpt, *times]
+
+
+#: Cases that failed, and ended otherwise when they were run again alone: both results.
+FLAKY = Table(
+    name="Flaky",
+    columns=(
         Column("case", 60),
         Column("outcome", 10),
         Column("first run", 70),
@@ -45,14 +57,9 @@ def write_flaky(book: Workbook, view: View) -> None:
         Column("excerpt of the second", 80),
         Column("seconds", 9),
         Column("seconds again", 9),
-    )
-    sheet = Sheet.table(book, "Flaky", columns)
-    for record in view.records:
-        if record.flaky and record.rerun is not None:
-            excerpt = record.rerun.error.excerpt[:_EXCERPT] if record.rerun.error is not None else None
-            times = (round(record.seconds, 3), round(record.rerun.seconds, 3))
-            sheet.row([record.case, record.outcome, *both_ends(record), excerpt, *times])
-    sheet.close()
+    ),
+    rows=_flaky,
+)
 
 
 def write_timings(book: Workbook, view: View) -> None:
@@ -84,15 +91,14 @@ def write_missing(book: Workbook, view: View) -> None:
     sheet.close()
 
 
-def write_skips(book: Workbook, view: View) -> None:
-    """Cases that were not judged, with the reason."""
-    columns = (Column("reason", 16), Column("detail", 60), Column("case", 70))
-    sheet = Sheet.table(book, "Skips", columns)
-    for record in view.records:
-        if record.outcome is Outcome.SKIP:
-            reason = record.skip_reason.value if record.skip_reason is not None else ""
-            sheet.row([reason, record.skip_detail, record.case])
-    sheet.close()
+def _skips(record: Record) -> Iterator[list[Value]]:
+    if record.outcome is Outcome.SKIP:
+        reason = record.skip_reason.value if record.skip_reason is not None else ""
+        yield [reason, record.skip_detail, record.case]
+
+
+#: Cases that were not judged, with the reason.
+SKIPS = Table(name="Skips", columns=(Column("reason", 16), Column("detail", 60), Column("case", 70)), rows=_skips)
 
 
 def write_problems(book: Workbook, view: View) -> None:

@@ -32,6 +32,9 @@ MAX_TEXT = 32_767
 _NOTE = 40  # room for saying that a text was cut
 #: What a spreadsheet takes for the start of a formula, now or after an edit; "#" starts its error values.
 _FORMULA = ("=", "+", "-", "@", "#", "\t", "\r")
+#: The beginnings that `_is_plain` does not let pass; no text at all is one.
+_CARE = frozenset((*_FORMULA, ""))
+_SHORT = MAX_TEXT // 2  # characters; each may take two units
 #: Excel reads _x0041_ as "A"; its own escape for the underscore keeps the text.
 _ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
 
@@ -66,8 +69,8 @@ class Column(msgspec.Struct, frozen=True):
 class Sheet:
     """One worksheet, written row by row; memory does not grow with the rows."""
 
-    def __init__(self, book: Workbook, name: str, widths: Sequence[float]) -> None:
-        self._sheet = book.create_sheet(name)
+    def __init__(self, book: Workbook, name: str, widths: Sequence[float], place: int | None = None) -> None:
+        self._sheet = book.create_sheet(name, place)
         self._rows = 0
         self._refused = 0
         self._outcomes: dict[Outcome, Cell] = {}
@@ -79,9 +82,11 @@ class Sheet:
             self._sheet.column_dimensions[get_column_letter(number)].width = width
 
     @classmethod
-    def table(cls, book: Workbook, name: str, columns: Sequence[Column], keep: int = 0) -> Sheet:
+    def table(
+        cls, book: Workbook, name: str, columns: Sequence[Column], keep: int = 0, place: int | None = None
+    ) -> Sheet:
         """A sheet that is one table: its header and the first ``keep`` columns stay in view; the header filters."""
-        sheet = cls(book, name, [column.width for column in columns])
+        sheet = cls(book, name, [column.width for column in columns], place)
         sheet._sheet.freeze_panes = f"{get_column_letter(keep + 1)}2"
         sheet.header([column.title for column in columns])
         sheet._sheet.auto_filter.ref = f"A1:{get_column_letter(len(columns))}"  # close() adds the last row
@@ -121,7 +126,8 @@ class Sheet:
 
     def row(self, values: Sequence[Value]) -> None:
         """One row; an ``Outcome`` is coloured."""
-        self._append([self._cell(value) for value in values])
+        cell = self._cell
+        self._append([None if value is None else cell(value) for value in values])  # half of them are
 
     def wrapped(self, values: Sequence[Value]) -> None:
         """One row whose texts keep their line breaks; the row is as high as its longest text, within reason."""
@@ -160,18 +166,23 @@ class Sheet:
         del self._sheet.row_dimensions[self._rows]  # it is written; a long sheet must not keep them all
 
     def _cell(self, value: Value) -> Cell | Value:
-        if value is None or value == "":
-            return None
-        if isinstance(value, Outcome):
-            return self._outcome(value)
+        """Most values first: this is asked a million times for a large run."""
+        kind = type(value)
+        if kind is int or value is None or (isinstance(value, str) and kind is str and _is_plain(value)):
+            return value
+        if isinstance(value, str):
+            return self._written(value)
         if isinstance(value, Tinted):
             return self._tinted(value)
-        if isinstance(value, str):
-            text = clean(value)
-            return self._text(text) if text.startswith(_FORMULA) else text
         if isinstance(value, float) and not math.isfinite(value):
             return str(value)
         return value
+
+    def _written(self, value: str) -> Cell | Value:
+        if isinstance(value, Outcome):
+            return self._outcome(value)
+        text = clean(value)
+        return self._text(text) if text.startswith(_FORMULA) else text or None
 
     def _tinted(self, value: Tinted) -> Cell | None:
         if not value.number:
@@ -198,6 +209,11 @@ class Sheet:
         if text.startswith(_FORMULA):
             cell.quotePrefix = True
         return cell
+
+
+def _is_plain(text: str) -> bool:
+    """Whether it needs none of the care below: a quick look that lets no text pass that does."""
+    return text.isprintable() and len(text) < _SHORT and text[:1] not in _CARE and "_x" not in text
 
 
 def clean(text: str) -> str:

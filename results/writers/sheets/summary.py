@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from openpyxl import Workbook
 
-from results.view import View, title
+from results.view import View, title, unchecked_text
 from results.writers.sheets.sheet import Sheet, Tinted
 from schemas.report import ReportHead
 from schemas.words import Outcome, Stage
@@ -39,6 +39,8 @@ def _verdict(sheet: Sheet, head: ReportHead) -> None:
         sheet.banner(f"RED: {red} of {total} cases unexpected{flaky}, {problems} problems", _RED, _BAND)
     else:
         sheet.banner(f"All {total} cases as expected", _GREEN, _BAND)
+    if head.unchecked.passed:
+        sheet.banner(unchecked_text(head.unchecked), _YELLOW, _BAND)
     if head.partial:
         sheet.banner(f"PARTIAL: {head.partial_detail}", _YELLOW, _BAND)
     if not head.planned:

@@ -1,0 +1,55 @@
+"""What the comparisons found becomes sections of the summary: disabled checks, tokens, the lowest correlations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from results.digest import Digest
+from results.text import cell, code, prose
+from results.view import unchecked_text
+from schemas.report import ReportHead
+
+_TEXTS = 3  # findings shown of one case
+
+
+def disabled_checks(head: ReportHead, found: Digest) -> Iterator[str]:
+    """Every case with a disabled check, those that it lets pass first."""
+    if not found.unchecked:
+        return
+    yield f"## Disabled checks ({len(found.unchecked)})"
+    yield ""
+    yield f"{unchecked_text(head.unchecked)}."
+    yield ""
+    for each in found.unchecked:
+        where = f", {code(each.issue)}" if each.issue else ""
+        yield f"- {each.outcome} {code(each.case)}: {', '.join(each.checks)} disabled{where}"
+        yield from (f"  - would fail: {code(text)}" for text in each.would_fail[:_TEXTS])
+        if len(each.would_fail) > _TEXTS:
+            yield f"  - … and {len(each.would_fail) - _TEXTS} more"
+    yield ""
+
+
+def token_differences(_: ReportHead, found: Digest) -> Iterator[str]:
+    """Where decoded tokens differ, and the first token that does."""
+    if not found.tokens:
+        return
+    yield f"## Token differences ({len(found.tokens)})"
+    yield ""
+    for case, difference in found.tokens:
+        yield f"- {code(case)}: {prose(difference)}"
+    yield ""
+
+
+def lowest_pcc(_: ReportHead, found: Digest) -> Iterator[str]:
+    """The worst correlations, of passes too: tomorrow's failures."""
+    if not found.least_correlated:
+        return
+    yield "## Lowest PCC"
+    yield ""
+    yield "| PCC | required | max abs error | case | outcome |"
+    yield "|--:|--:|--:|---|---|"
+    for low in found.least_correlated:
+        required = "" if low.required is None else repr(low.required)
+        largest = "" if low.max_abs is None else f"{low.max_abs:.3g}"
+        yield f"| {low.pcc!r} | {required} | {largest} | {cell(low.case)} | {low.outcome} |"
+    yield ""
