@@ -34,10 +34,14 @@ class Tester(abc.ABC):
     tags: ClassVar[Sequence[str]] = ()
     group: ClassVar[str] = ""
     modes: ClassVar[Sequence[str]] = ("eval",)
+    #: What `get_file` will be asked for: fetched before the case's clock starts.
+    files: ClassVar[Sequence[str]] = ()
     #: What the comparison accepts; None keeps the default of the element type. A manifest's `tolerance` is stronger.
     required_pcc: ClassVar[float | None] = None
     required_atol: ClassVar[float | None] = None
     required_rtol: ClassVar[float | None] = None
+    #: How the compiler is driven, by the keys of a manifest's `tuning`: `{"optimization-level": "O2"}`.
+    tuning: ClassVar[Mapping[str, Any]] = {}
     #: Flags by the target's backend (`llvm-cpu`, …), or by `all`; a manifest's flags come after them.
     importer_flags: ClassVar[Flags] = {}
     compiler_flags: ClassVar[Flags] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -14,7 +14,9 @@ from suites.models.base import Tester
 class ModelTester(Tester):
     """`load_model` returns a `torch.nn.Module`, `load_inputs` what it is called with; everything else has a default.
 
-    Before each hook PyTorch's generator is seeded too.
+    Before each hook PyTorch's generator is seeded too. `extract_outputs` gets what the model returns, the compiled
+    outputs in the same nest; `postprocess` gets tensors by name. Names are the keys on the way: `logits`,
+    `past_key_values.0.key`.
     """
 
     required_pcc: ClassVar[float | None] = 0.99
@@ -28,8 +30,6 @@ class ModelTester(Tester):
     assert_tokens: ClassVar[bool] = True
     issue: ClassVar[str] = ""
     owner: ClassVar[str] = ""
-    #: What `get_file` will be asked for: fetched before the case's clock starts.
-    files: ClassVar[Sequence[str]] = ()
 
     mode: str = "eval"
     model: torch.nn.Module  # after `prepare`
@@ -37,7 +37,7 @@ class ModelTester(Tester):
     def seed_for(self, hook: str) -> None:
         """As the base class, and PyTorch's generator."""
         super().seed_for(hook)
-        torch.manual_seed(int(self.rng.bit_generator.seed_seq.generate_state(1)[0]))  # type: ignore[attr-defined]
+        torch.manual_seed(int(self.rng.bit_generator.seed_seq.generate_state(1)[0]))
 
     def prepare(self, mode: str = "eval") -> torch.nn.Module:
         """Call `load_model` and set its mode; raises TypeError where it made no module."""
@@ -56,7 +56,10 @@ class ModelTester(Tester):
 
     @abc.abstractmethod
     def load_inputs(self) -> Any:
-        """A tensor, a sequence (positional arguments), or a mapping (keyword arguments); leaves may nest."""
+        """A tensor, a sequence (positional arguments), or a mapping (keyword arguments); leaves may nest.
+
+        Stage `setup`: a PyTorch model is imported with what it is called with.
+        """
 
     def forward(self, inputs: Any) -> Any:
         """The model's own outputs on these inputs, without gradients: any nest of tensors."""

@@ -1,0 +1,34 @@
+"""OLMo 2: norms after each block, and of queries and keys."""
+
+from __future__ import annotations
+
+import torch
+from transformers import Olmo2Config, Olmo2ForCausalLM
+
+from suites import ModelTester
+from suites.models.weights import spread
+
+
+class Olmo2Tester(ModelTester):
+    variants = {
+        "tiny": {
+            "vocab_size": 128,
+            "hidden_size": 32,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "intermediate_size": 64,
+            "num_key_value_heads": 2,
+            "max_position_embeddings": 64,
+            "use_cache": False,
+            "pad_token_id": 0,
+            "bos_token_id": 1,
+            "eos_token_id": 2,
+        }
+    }
+    tags = ("transformers", "text", "decoder")
+
+    def load_model(self) -> torch.nn.Module:
+        return spread(Olmo2ForCausalLM(Olmo2Config(**self.parameters)))
+
+    def load_inputs(self) -> dict[str, torch.Tensor]:
+        return {"input_ids": torch.randint(3, 120, (2, 16))}

@@ -1,0 +1,39 @@
+"""Qwen2-MoE: routed experts beside one that all tokens share."""
+
+from __future__ import annotations
+
+import torch
+from transformers import Qwen2MoeConfig, Qwen2MoeForCausalLM
+
+from suites import ModelTester
+from suites.models.weights import spread
+
+
+class Qwen2MoeTester(ModelTester):
+    variants = {
+        "tiny": {
+            "vocab_size": 128,
+            "hidden_size": 32,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "intermediate_size": 64,
+            "num_key_value_heads": 2,
+            "max_position_embeddings": 64,
+            "use_cache": False,
+            "moe_intermediate_size": 32,
+            "shared_expert_intermediate_size": 64,
+            "num_experts": 4,
+            "num_experts_per_tok": 2,
+            "decoder_sparse_step": 1,
+            "pad_token_id": 0,
+            "bos_token_id": 1,
+            "eos_token_id": 2,
+        }
+    }
+    tags = ("transformers", "text", "decoder", "moe")
+
+    def load_model(self) -> torch.nn.Module:
+        return spread(Qwen2MoeForCausalLM(Qwen2MoeConfig(**self.parameters)))
+
+    def load_inputs(self) -> dict[str, torch.Tensor]:
+        return {"input_ids": torch.randint(3, 120, (2, 16))}

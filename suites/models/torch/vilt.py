@@ -1,0 +1,36 @@
+"""ViLT: one encoder for the words and the picture's patches."""
+
+from __future__ import annotations
+
+import torch
+from transformers import ViltConfig, ViltModel
+
+from suites import ModelTester
+from suites.models.weights import spread
+
+
+class ViltTester(ModelTester):
+    variants = {
+        "tiny": {
+            "hidden_size": 32,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "intermediate_size": 64,
+            "image_size": 32,
+            "patch_size": 8,
+            "vocab_size": 128,
+            "max_position_embeddings": 32,
+            "max_image_length": 16,
+        }
+    }
+    tags = ("transformers", "multimodal")
+
+    def load_model(self) -> torch.nn.Module:
+        return spread(ViltModel(ViltConfig(**self.parameters)))
+
+    def load_inputs(self) -> dict[str, torch.Tensor]:
+        return {
+            "input_ids": torch.randint(3, 120, (1, 16)),
+            "pixel_values": torch.randn(1, 3, 32, 32),
+            "pixel_mask": torch.ones(1, 32, 32, dtype=torch.int64),
+        }
