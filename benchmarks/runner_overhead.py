@@ -15,6 +15,7 @@ import argparse
 import contextlib
 import io
 import pathlib
+import re
 import shlex
 import statistics
 import subprocess
@@ -27,6 +28,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from runner import toolchain
+from runner.bundle.layout import ARTEFACTS
 from runner.folder import Keep
 from runner.options import Options, parse
 from runner.order import limits_of
@@ -36,11 +38,13 @@ from runner.select import Batch, select
 from runner.shard import ShardRun
 from schemas.case import Case
 from schemas.record import Record
-from schemas.words import Outcome, Stage
+from schemas.words import Outcome, SourceKind, Stage
 from suites import workspace
 
 IMPORT_SCRIPT = str(pathlib.Path(sys.executable).parent / "iree-import-onnx")
 NATIVE = (Stage.COMPILATION, Stage.COMPILED_INFERENCE)
+FROM_ONNX = (SourceKind.ONNX_NODE, SourceKind.ONNX_DATA)  # a model file lies ready: the plain tools start from it too
+_WORK = re.compile(r"/\S*/work/(?:\S+/)?[^/\s]+__onnx/")
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -66,7 +70,7 @@ class Meter(ShardRun):
         self.samples: dict[str, list[Sample]] = defaultdict(list)
 
     def _run_cases(self, todo: Sequence[Case], jobs: int, deadline: float, stopped: Callable[[], bool]) -> Stop:
-        real = [case for case in todo if case.skip is None]
+        real = [case for case in todo if case.skip is None and case.source.kind in FROM_ONNX]
         with Zygote(self._folder.zygote_log) as zygote:
             ready = self._supply(real, stopped)
             zygote.wait_ready()
@@ -82,7 +86,7 @@ class Meter(ShardRun):
         return Stop.DONE
 
     def _sample(self, case: Case, record: Record, milliseconds: float) -> Sample:
-        model = pathlib.Path(self._sources[case.source].path) / "model.onnx"
+        model = pathlib.Path(self._sources.of(case).path) / "model.onnx"
         script = [IMPORT_SCRIPT, str(model), "-o", str(self._folder.root / "bare.mlir")]
         return Sample(
             runner=milliseconds,
@@ -92,8 +96,11 @@ class Meter(ShardRun):
         )
 
     def _commands(self, record: Record) -> list[list[str]]:
+        """The case's native command lines, with its files named where they lie since it ended: in its bundle."""
         logs = [self._folder.root / each.log for each in record.stages if each.stage in NATIVE and each.log]
-        return [shlex.split(line[2:]) for log in logs for line in log.read_text().splitlines() if line.startswith("$ ")]
+        lines = [line[2:] for log in logs for line in log.read_text().splitlines() if line.startswith("$ ")]
+        kept = self._folder.root / record.bundle / ARTEFACTS
+        return [[_WORK.sub(f"{kept}/", each) for each in shlex.split(line)] for line in lines]
 
 
 def bare(argv: list[str]) -> float:

@@ -26,7 +26,7 @@ _INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code; see ``--help``."""
     try:
-        return _main(parse(argv))
+        return _main(parse(argv, os.environ))
     except E2EShardError as error:
         print(log_lines(f"error: {error}"), file=sys.stderr)
         return error.exit_code
@@ -43,8 +43,8 @@ def _main(options: Options) -> int:
     batches = _batches(options)
     if options.collect_only:
         return _collect(batches)
-    outcomes = _run(batches, options)
-    return _exit_code(outcomes, batches)
+    outcomes, emitted = _run(batches, options)
+    return max(_exit_code(outcomes, batches), Exit.OK if emitted else Exit.UNEXPECTED)
 
 
 def _batches(options: Options) -> tuple[Batch, ...]:
@@ -56,7 +56,8 @@ def _batches(options: Options) -> tuple[Batch, ...]:
     from runner.select import select  # noqa: PLC0415 - likewise
     from suites import workspace  # noqa: PLC0415
 
-    return select(workspace.load(options.suites), options)
+    # Whoever writes a model runs it before any suite names it.
+    return select(workspace.load(options.suites, unlisted=bool(options.names)), options)
 
 
 def _collect(batches: Sequence[Batch]) -> int:
@@ -66,14 +67,15 @@ def _collect(batches: Sequence[Batch]) -> int:
     return Exit.OK
 
 
-def _run(batches: Sequence[Batch], options: Options) -> list[Outcome]:
-    """Run batch after batch, each to its reports; a stop ends the row."""
-    from runner import closing, toolchain  # noqa: PLC0415
+def _run(batches: Sequence[Batch], options: Options) -> tuple[list[Outcome], bool]:
+    """Run batch after batch, each to its reports, and whether all of --emit was written; a stop ends the row."""
+    from runner import closing, emit, toolchain  # noqa: PLC0415
     from runner.schedule import Stop  # noqa: PLC0415
     from runner.shard import ShardRun  # noqa: PLC0415
 
     on_ci = os.environ.get("GITHUB_ACTIONS") == "true" or bool(os.environ.get("CI"))
     outcomes: list[Outcome] = []
+    complete = True
     with _stop_on_signals() as stopped:
         for batch in batches:
             tools = toolchain.find(options.compiler, batch.target, compiler=batch.needs_compiler)
@@ -83,7 +85,10 @@ def _run(batches: Sequence[Batch], options: Options) -> list[Outcome]:
             outcomes.append(outcome)
             if outcome.stop is Stop.INTERRUPTED:
                 break
-    return outcomes
+            for each in emit.emit(batch, options, tools, stopped) if options.emit else ():
+                print(log_lines(each.said()))
+                complete = complete and each.error is None
+    return outcomes, complete
 
 
 def _expected_seconds(batch: Batch, options: Options) -> Callable[[Case], float]:

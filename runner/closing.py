@@ -78,7 +78,7 @@ def _failures(outcome: Outcome) -> list[str]:
         if record.reproduce:
             lines.append(f"      {record.reproduce}")
         if record.bundle:
-            lines.append(f"      {bundle_command(_shown(outcome.batch.folder / record.bundle))}")
+            lines.append(f"      {bundle_command(shown(outcome.batch.folder / record.bundle))}")
     if len(red) > _MOST_FAILURES:
         lines.append(f"  and {len(red) - _MOST_FAILURES} more: see summary.md")
     return lines
@@ -86,7 +86,7 @@ def _failures(outcome: Outcome) -> list[str]:
 
 def _ending(outcome: Outcome) -> list[str]:
     batch = outcome.batch
-    lines = [f"{batch.name}: {counts(outcome)}", f"  results in {_shown(batch.folder)}"]
+    lines = [f"{batch.name}: {counts(outcome)}", f"  results in {shown(batch.folder)}"]
     if outcome.unrepeated and outcome.stop is Stop.DONE:
         lines.append(
             f"  {outcome.unrepeated} of them could not be run a second time: no time, no room or no device left"
@@ -100,7 +100,8 @@ def _ending(outcome: Outcome) -> list[str]:
     return lines
 
 
-def _shown(path: pathlib.Path) -> str:
+def shown(path: pathlib.Path) -> str:
+    """A path as a person would type it here."""
     try:
         return str(path.absolute().relative_to(pathlib.Path.cwd()))
     except ValueError:

@@ -12,11 +12,12 @@ import msgspec
 
 from runner import signature
 from runner.backends import Backend, backend_of
+from runner.ortep.library import absence
 from runner.process import run_tool, tail
 from runner.protocol import Toolchain
 from schemas.errors import UsageError
 from schemas.target import Target
-from schemas.words import Stage
+from schemas.words import Path, Stage
 
 #: Seconds a tool may take to say what there is. A healthy one takes milliseconds; a driver of a lost device may hang.
 PATIENCE = 30.0
@@ -42,10 +43,12 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
 
     device: str
     hindrance: Hindrance | None = None
+    provider: Hindrance | None = None  # what the path ort-ep lacks
 
-    def hinders(self, stages: Collection[Stage]) -> Hindrance | None:
-        """What keeps a case with these stages from running, or None."""
-        return self.hindrance if self.hindrance is not None and self.hindrance.stage in stages else None
+    def hinders(self, stages: Collection[Stage], path: Path | None = None) -> Hindrance | None:
+        """What keeps a case on this path with these stages from running, or None."""
+        found = (self.provider if path is Path.ORT_EP else None, self.hindrance)
+        return next((each for each in found if each is not None and each.stage in stages), None)
 
 
 class _Device(msgspec.Struct, frozen=True):
@@ -60,12 +63,27 @@ class _Answer(msgspec.Struct, frozen=True):
     said: str
 
 
-def probe(toolchain: Toolchain, target: Target, stages: Collection[Stage]) -> Readiness:
+def probe(
+    toolchain: Toolchain, target: Target, stages: Collection[Stage], paths: Collection[Path] = ()
+) -> Readiness:
     """Look for the compiler's backend and the device, as far as ``stages`` need them; takes milliseconds.
+
+    ``paths``: those whose own needs are looked for too.
 
     Each question is asked by a process of its own, which gets PATIENCE seconds. Raises UsageError when the target's
     device is of another driver than its backend's code runs on.
     """
+    found = _probe(toolchain, target, stages)
+    return msgspec.structs.replace(found, provider=_without_provider(target)) if Path.ORT_EP in paths else found
+
+
+def _without_provider(target: Target) -> Hindrance | None:
+    """Whether ONNX Runtime has no execution provider for the target here: few machines have one."""
+    why = absence(target, os.environ | {each.name: each.value for each in target.environment})
+    return Hindrance(stage=Stage.COMPILATION, signature=why, why=why, skip=True) if why else None
+
+
+def _probe(toolchain: Toolchain, target: Target, stages: Collection[Stage]) -> Readiness:
     backend = backend_of(target)
     driver, _, path = target.device.partition("://")
     if driver not in backend.drivers:

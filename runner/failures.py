@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import traceback
+from collections.abc import Iterator
 
 from runner import signature
 from schemas.errors import E2EShardError
@@ -49,3 +51,15 @@ def classify(exception: Exception) -> tuple[StageStatus, ErrorInfo]:
     if isinstance(exception, MemoryError) or signature.is_allocation_failure(str(exception)):
         return StageStatus.OOM, ErrorInfo(signature=signature.OUT_OF_MEMORY, excerpt=excerpt)
     return StageStatus.FAIL, ErrorInfo(signature=signature.of_exception(exception), excerpt=excerpt)
+
+
+@contextlib.contextmanager
+def in_piece(number: int, count: int) -> Iterator[None]:
+    """Name the graph of a model in pieces in whatever goes wrong with it: ``graph 2 of 5: …`` for the number 1."""
+    try:
+        yield
+    except Exception as exception:
+        status, error = classify(exception)
+        if status is StageStatus.INFRA:
+            raise
+        raise StageFailure(f"graph {number + 1} of {count}: {error.signature}", error.excerpt, status) from exception

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 import msgspec
 
+from runner.disabled import any_disabled, disproof, notes_on_checks
 from runner.process import signal_name
 from runner.protocol import Ending, Event, Finished, StageEnded, StageStarted, stage_log
-from runner.signature import NOTHING_COMPARED, OUT_OF_MEMORY
+from runner.signature import OUT_OF_MEMORY
 from runner.stages.plan import LAST_STAGE
 from schemas.case import Case, Expectation
-from schemas.record import ErrorInfo, OutputComparison, Record, StageResult
+from schemas.record import ErrorInfo, Record, StageResult
 from schemas.words import (
     EXIT_NOT_RUN,
     EXIT_NUMERICS,
@@ -71,21 +72,32 @@ def judge(
         path=case.path,
         depth=case.depth,
         lowering=case.lowering,
+        mode=case.mode,
         outcome=outcome,
         exit_status=_exit_status(outcome, story.failed),
         reached_depth=_reached(story.stages),
         shard=shard,
         attempt=attempt,
         group=case.group,
+        owner=case.owner,
         tags=case.tags,
         expectation=case.expectation,
         skip_reason=reason,
         skip_detail=detail,
         stages=_with_skipped(story),
         comparisons=last.comparisons,
-        tolerance=case.tolerance if last.comparisons else None,
+        tokens=last.tokens,
+        casts=last.casts,
+        tolerance=case.accepted if last.comparisons else None,
+        checks=case.checks if last.comparisons and any_disabled(case.checks) else None,
+        settings=case.settings,
         error=story.error,
-        notes=(*last.notes, *notes, *_afterwards(story, ending)),
+        notes=(
+            *last.notes,
+            *notes_on_checks(case, last.comparisons, last.tokens),
+            *notes,
+            *_afterwards(story, ending),
+        ),
         metrics={name: value for name, value in last.metrics.items() if math.isfinite(value)},
         flags=last.flags if story.last_word else None,
         seed=case.seed,
@@ -104,7 +116,7 @@ def _read(case: Case, events: Sequence[Event], ending: Ending) -> _Story:
     if bad is not None:
         return _Story(stages, bad.error or ErrorInfo(signature=f"{bad.result.stage} failed without a word"), last_word)
     if last_word is not None and ending.reason != "bad-events":
-        return _numerics(stages, last_word)
+        return _numerics(case, stages, last_word)
     running = _running(events)
     status, error = _cut_off(running, ending)
     cut = StageResult(
@@ -117,9 +129,9 @@ def _read(case: Case, events: Sequence[Event], ending: Ending) -> _Story:
     return _Story((*(each for each in stages if each.stage is not running), cut), error, last_word)
 
 
-def _numerics(stages: tuple[StageResult, ...], last_word: Finished) -> _Story:
+def _numerics(case: Case, stages: tuple[StageResult, ...], last_word: Finished) -> _Story:
     """A comparison that says PASS is believed only if it shows elements that were compared, and all outputs passed."""
-    failure = _disproof(last_word.comparisons)
+    failure = disproof(case.checks, last_word.comparisons, last_word.tokens)
     if failure is None or not any(each.stage is Stage.COMPARISON for each in stages):
         return _Story(stages, None, last_word)
     failed = tuple(
@@ -127,12 +139,6 @@ def _numerics(stages: tuple[StageResult, ...], last_word: Finished) -> _Story:
         for each in stages
     )
     return _Story(failed, ErrorInfo(signature=failure), last_word)
-
-
-def _disproof(comparisons: tuple[OutputComparison, ...]) -> str | None:
-    if not all(each.passed and each.mismatched == 0 for each in comparisons):
-        return "values differ"
-    return None if sum(each.total for each in comparisons) > 0 else NOTHING_COMPARED
 
 
 def _running(events: Sequence[Event]) -> Stage:

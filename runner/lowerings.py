@@ -9,14 +9,17 @@ from collections.abc import Callable
 from runner.tools import invoke
 from runner.work import Imported, Work
 from schemas.errors import InfraError
-from schemas.words import Lowering
+from schemas.words import Lowering, Path
 
-_TO_BACKEND_CONTRACT = "--torch-onnx-to-torch-backend-pipeline"
+#: Of modules with torch-mlir's form of ONNX operators, and of those with PyTorch's own.
+_ONNX_TO_BACKEND_CONTRACT = "--torch-onnx-to-torch-backend-pipeline"
+_TORCH_TO_BACKEND_CONTRACT = "--torchdynamo-export-to-torch-backend-pipeline"
 _TO_LINALG = "--torch-backend-to-linalg-on-tensors-backend-pipeline"
 _TO_STABLEHLO = (
-    "--pass-pipeline=builtin.module(func.func(convert-torch-onnx-to-torch),torch-lower-to-backend-contract,"
+    "--pass-pipeline=builtin.module({before}torch-lower-to-backend-contract,"
     "func.func(cse,canonicalize),torch-backend-to-stablehlo-backend-pipeline)"
 )
+_ONNX_TO_TORCH = "func.func(convert-torch-onnx-to-torch),"
 
 
 def to_torch(_work: Work, imported: Imported) -> pathlib.Path:
@@ -26,17 +29,28 @@ def to_torch(_work: Work, imported: Imported) -> pathlib.Path:
 
 def to_linalg(work: Work, imported: Imported) -> pathlib.Path:
     """Linalg on tensors, by the compiler's own copy of torch-mlir's pipelines in iree-opt."""
-    lowered = work.folder / "linalg.mlirbc"
+    lowered = _file(work, imported, "linalg.mlirbc")
     opt = work.job.toolchain.iree_opt
-    invoke(work, [opt, _TO_BACKEND_CONTRACT, _TO_LINALG, "--emit-bytecode", str(imported.module), "-o", str(lowered)])
+    contract = _TORCH_TO_BACKEND_CONTRACT if _is_torch(work) else _ONNX_TO_BACKEND_CONTRACT
+    invoke(work, [opt, contract, _TO_LINALG, "--emit-bytecode", str(imported.module), "-o", str(lowered)])
     return lowered
 
 
 def to_stablehlo(work: Work, imported: Imported) -> pathlib.Path:
     """StableHLO, by torch-mlir's torch-mlir-opt; raises InfraError where torch-mlir is not installed."""
-    lowered = work.folder / "stablehlo.mlir"
-    invoke(work, [str(torch_mlir_opt()), _TO_STABLEHLO, str(imported.module), "-o", str(lowered)])
+    lowered = _file(work, imported, "stablehlo.mlir")
+    pipeline = _TO_STABLEHLO.format(before="" if _is_torch(work) else _ONNX_TO_TORCH)
+    invoke(work, [str(torch_mlir_opt()), pipeline, str(imported.module), "-o", str(lowered)])
     return lowered
+
+
+def _is_torch(work: Work) -> bool:
+    return work.job.case.path is Path.TORCH_MLIR
+
+
+def _file(work: Work, imported: Imported, name: str) -> pathlib.Path:
+    """``linalg.mlirbc``; ``g1.linalg.mlirbc`` of a module that is one of several."""
+    return work.folder / (f"{imported.entry.name}.{name}" if imported.piece else name)
 
 
 def torch_mlir_opt() -> pathlib.Path:

@@ -20,6 +20,7 @@ from schemas.errors import CannotStartError
 
 #: Runs every case; tests put a function that injects faults in its place (`E2ESHARD_TEST_WORKER=module:function`).
 DEFAULT_WORKER = "runner.worker:run"
+TORCH_WORKER = "runner.torchworker:run"  # where some case loads a PyTorch model
 LIGHT_WORKER = "runner.bundle.light:run"  # for cases that need no model, and so neither onnx nor a compiler
 WORKER_VARIABLE = "E2ESHARD_TEST_WORKER"
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from schemas.case import Case, Source
-from schemas.record import ErrorInfo, Flags, OutputComparison, StageResult
+from schemas.record import CastInput, ErrorInfo, Flags, OutputComparison, StageResult, TokenComparison
 from schemas.target import Target
 from schemas.words import Stage
 
@@ -63,6 +63,8 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
     """The worker's last word. A worker that exits without it has crashed, whatever its exit code."""
 
     comparisons: tuple[OutputComparison, ...] = ()
+    tokens: tuple[TokenComparison, ...] = ()
+    casts: tuple[CastInput, ...] = ()
     metrics: dict[str, float] = {}
     flags: Flags = Flags()
     notes: tuple[str, ...] = ()

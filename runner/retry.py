@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -52,45 +53,48 @@ def _end(record: Record) -> tuple[Outcome, str, str]:
     return record.outcome, record.exit_status, record.error.signature if said and record.error is not None else ""
 
 
+class Shard(Protocol):
+    """What second runs ask of the shard whose first runs they repeat."""
+
+    def starting_again(self, case: Case, folder: ShardFolder) -> tuple[Job, str] | None:
+        """A case's job in ``folder``, and when it started; None where it cannot be begun: it keeps its first result."""
+
+    def verdict(self, case: RunningCase, ending: Ending) -> Record:
+        """The record of one run."""
+
+    def ended_again(self, record: Record) -> None:
+        """Take the record with both runs."""
+
+    def tick(self, running: Sequence[RunningCase]) -> None:
+        """Show what is running."""
+
+
 class Reruns:
     """Observer of the second runs, in a folder of their own below the shard's.
 
-    ``begin`` makes a case's job there, or None where it cannot be begun: it then keeps its first result. ``verdict``
-    reads an ending, ``settled`` takes the record with both. What an agreeing second run left is removed.
+    What an agreeing second run left is removed.
     """
 
-    def __init__(
-        self,
-        folder: ShardFolder,
-        first: Mapping[str, Record],
-        *,
-        begin: Callable[[Case, ShardFolder], tuple[Job, str] | None],
-        verdict: Callable[[RunningCase, Ending], Record],
-        settled: Callable[[Record], None],
-        shown: Callable[[Sequence[RunningCase]], None],
-    ) -> None:
+    def __init__(self, folder: ShardFolder, first: Mapping[str, Record], shard: Shard) -> None:
         self._folder = folder
         self._first = first
-        self._begin = begin
-        self._verdict = verdict
-        self._settled = settled
-        self._shown = shown
+        self._shard = shard
 
     def starting(self, planned: Planned) -> tuple[Job, str] | None:
         """The job of a second run."""
-        return self._begin(planned.case, self._folder)
+        return self._shard.starting_again(planned.case, self._folder)
 
     def ended(self, case: RunningCase, ending: Ending) -> None:
         """A second run came to its end."""
         which = case.job.case
-        second = self._verdict(case, ending)
+        second = self._shard.verdict(case, ending)
         record = settle(self._first[which.id], second)
         if record.flaky:
             self._folder.ended(case.job, second)
         else:
             self._folder.discard(which, logs=True)
-        self._settled(record)
+        self._shard.ended_again(record)
 
     def tick(self, running: Sequence[RunningCase]) -> None:
         """Time has passed."""
-        self._shown(running)
+        self._shard.tick(running)

@@ -19,9 +19,9 @@ from runner.folder import ShardFolder
 from runner.journal import Journal, JournalState
 from runner.options import Options
 from runner.order import in_order, jobs_at_a_time, limits_of
-from runner.pool import DEFAULT_WORKER, LIGHT_WORKER, Zygote
+from runner.pool import DEFAULT_WORKER, LIGHT_WORKER, TORCH_WORKER, Zygote
 from runner.progress import Progress, Tally, make_progress
-from runner.protocol import Ending, Job, Prepared, Toolchain
+from runner.protocol import Ending, Job, Toolchain
 from runner.quarantine import Quarantine
 from runner.reproduce import bundle_command, reproduce_command
 from runner.resume import left_to_do, load_resumable
@@ -30,11 +30,11 @@ from runner.running import RunningCase
 from runner.schedule import Planned, Scheduler, Stop
 from runner.select import Batch
 from runner.stages.plan import plan
-from runner.supply import prepare_sources
-from schemas.case import Case, Skip, Source
+from runner.supply import Sources, Supplier
+from schemas.case import Case, Skip
 from schemas.errors import CannotStartError, InfraError
 from schemas.record import Provenance, Record, ShardHeader, ShardResults
-from schemas.words import SkipReason, Stage
+from schemas.words import Path, SkipReason, Stage
 
 log = logging.getLogger("runner.shard")
 
@@ -65,7 +65,11 @@ class ShardRun:
         self._stages = {case.id: _stages(case, batch, options) for case in batch.cases}
         self._cases = {case.id: _expecting(case, self._stages[case.id]) for case in batch.cases}
         self._records: dict[str, Record] = {}
-        self._sources: dict[Source, Prepared] = {}
+        self._sources = Sources(
+            {each: bundle.source for each, bundle in batch.bundles.items()},
+            frozenset(each for each, stages in self._stages.items() if Stage.SETUP in stages),
+            Supplier(self._folder.prepare_log, options.suites, batch.target.environment, force=options.force_recompile),
+        )
         self._readiness: devices.Readiness
         self._disk = Disk(self._folder.root)
         self._quarantine = Quarantine(batch.target.device, self._missing_device)
@@ -75,7 +79,8 @@ class ShardRun:
     def run(self, seconds: Callable[[Case], float], stopped: Callable[[], bool]) -> Outcome:
         """Run what is left to do; the records of all, earlier ones too. ``seconds``: how long a case should take."""
         deadline = time.monotonic() + self._batch.target.shard_timeout
-        self._readiness = devices.probe(self._toolchain, self._batch.target, self._needed())
+        paths = frozenset(case.path for case in self._batch.cases)
+        self._readiness = devices.probe(self._toolchain, self._batch.target, self._needed(), paths)
         collected = provenance.collect(self._toolchain, self._readiness.device)
         self._folder.provenance = collected
         header = self._header(collected)
@@ -118,7 +123,7 @@ class ShardRun:
     def ended(self, case: RunningCase, ending: Ending) -> None:
         """Judge a case, journal its record, tidy up after it."""
         which = case.job.case
-        record = self._verdict(case, ending)
+        record = self.verdict(case, ending)
         if is_full(record):  # what it left tells nothing, and is where the room has gone
             self._folder.discard(which)
         record = self._folder.ended(case.job, record)
@@ -128,7 +133,23 @@ class ShardRun:
         """Show what is running."""
         self._progress.tick([each.job.case.key for each in running])
 
-    def _verdict(self, case: RunningCase, ending: Ending) -> Record:
+    def starting_again(self, case: Case, folder: ShardFolder) -> tuple[Job, str] | None:
+        """The job of a second run; None where it cannot be begun."""
+        hindered = self._accident(case) or self._readiness.hinders(self._stages[case.id], case.path)
+        if hindered or not self._sources.of(case).path:
+            return None
+        try:
+            return self._job(case, folder), now()
+        except OSError:
+            return None
+
+    def ended_again(self, record: Record) -> None:
+        """Journal the record with both runs."""
+        self._records[record.case] = record
+        self._journal.rerun(record)
+        self._progress.again(record)
+
+    def verdict(self, case: RunningCase, ending: Ending) -> Record:
         """The record of a case by its own story and by the state of the machine."""
         which = case.job.case
         log.debug("%s ended: %s", which.id, ending)
@@ -155,7 +176,7 @@ class ShardRun:
             case=case,
             target=self._batch.target,
             toolchain=self._toolchain,
-            source=self._source(case).path,
+            source=self._sources.of(case).path,
             folder=str(place),
             logs=str(logs),
             stages=self._stages[case.id],
@@ -164,13 +185,6 @@ class ShardRun:
             bundle=resumed.folder if resumed else "",
             reused=resumed.reused if resumed else (),
         )
-
-    def _source(self, case: Case) -> Prepared:
-        """Where a case's source lies: in its bundle, or as ``runner.prepare`` answered."""
-        resumed = self._batch.bundles.get(case.id)
-        if resumed is not None:
-            return Prepared(source=case.source, path=resumed.source)
-        return self._sources.get(case.source) or Prepared(source=case.source)
 
     def _run_cases(self, todo: Sequence[Case], jobs: int, deadline: float, stopped: Callable[[], bool]) -> Stop:
         for case in todo:
@@ -188,8 +202,9 @@ class ShardRun:
             stop = scheduler.run(self._planned(ready))
             if stop is not Stop.DONE or not self._doubtful():
                 return stop
-            self._find_sources(self._doubtful(), stopped)
-            scheduler = Scheduler(zygote, self._reruns(), jobs=1, deadline=deadline, stopped=stopped)
+            self._sources.find(self._doubtful(), stopped)
+            reruns = Reruns(self._folder.again, self._records, self)
+            scheduler = Scheduler(zygote, reruns, jobs=1, deadline=deadline, stopped=stopped)
             stop = scheduler.run(self._planned(self._doubtful()))
             return Stop.INTERRUPTED if stop is Stop.INTERRUPTED else Stop.DONE  # every case has its record by now
 
@@ -204,30 +219,6 @@ class ShardRun:
         """The cases that are to be run a second time, as far as is known now."""
         return [self._cases[each] for each in doubtful(self._records.values())] if self._options.rerun else []
 
-    def _reruns(self) -> Reruns:
-        return Reruns(
-            self._folder.again,
-            self._records,
-            begin=self._begin_again,
-            verdict=self._verdict,
-            settled=self._take_again,
-            shown=self.tick,
-        )
-
-    def _begin_again(self, case: Case, folder: ShardFolder) -> tuple[Job, str] | None:
-        hindered = self._accident(case) or self._readiness.hinders(self._stages[case.id])
-        if hindered or not self._source(case).path:
-            return None
-        try:
-            return self._job(case, folder), now()
-        except OSError:
-            return None
-
-    def _take_again(self, record: Record) -> None:
-        self._records[record.case] = record
-        self._journal.rerun(record)
-        self._progress.again(record)
-
     def _missing_device(self) -> devices.Hindrance | None:
         """Ask again for what was there when the shard began."""
         return devices.probe(self._toolchain, self._batch.target, (Stage.COMPILED_INFERENCE,)).hindrance
@@ -240,7 +231,10 @@ class ShardRun:
 
     def _worker(self) -> str:
         """Without onnx and the compiler where no case loads a model: a machine that only runs may lack both."""
-        return DEFAULT_WORKER if Stage.SETUP in self._needed() else LIGHT_WORKER
+        if Stage.SETUP not in self._needed():
+            return LIGHT_WORKER
+        loaded = (case for case in self._cases.values() if Stage.SETUP in self._stages[case.id])
+        return TORCH_WORKER if any(_is_torch(case) for case in loaded) else DEFAULT_WORKER
 
     def _needed(self) -> frozenset[Stage]:
         """The stages that some case of the batch runs."""
@@ -248,7 +242,7 @@ class ShardRun:
 
     def _can_run(self, case: Case) -> bool:
         """Whether this machine has what the case needs; if not, the case has its record at once."""
-        missing = self._readiness.hinders(self._stages[case.id])
+        missing = self._readiness.hinders(self._stages[case.id], case.path)
         if missing is None:
             return True
         if missing.skip:
@@ -259,25 +253,11 @@ class ShardRun:
 
     def _supply(self, cases: Sequence[Case], stopped: Callable[[], bool]) -> list[Case]:
         """The cases whose sources are there; the others get their record."""
-        self._find_sources(cases, stopped)
-        ready = []
+        self._sources.find(cases, stopped)
         for case in cases:
-            answer = self._source(case)
-            if answer.path:
-                ready.append(case)
-            elif answer.error:  # else the run was stopped before it was asked for
-                self._take(unrun.prevented(case, "source not available", answer.error, **self._common(case)))
-        return ready
-
-    def _find_sources(self, cases: Sequence[Case], stopped: Callable[[], bool]) -> None:
-        """Have the sources made or downloaded that have not been asked for yet."""
-        wanted = [
-            case.source for case in cases if case.source not in self._sources and case.id not in self._batch.bundles
-        ]
-        log_file, options = self._folder.prepare_log, self._options
-        self._sources |= prepare_sources(
-            wanted, log_file, base=options.suites, force=options.force_recompile, stopped=stopped
-        )
+            if errors := self._sources.errors(case):
+                self._take(unrun.prevented(case, "source not available", "\n".join(errors), **self._common(case)))
+        return [case for case in cases if self._sources.are_there(case)]  # the run may have been stopped before
 
     def _take(self, record: Record) -> None:
         self._records[record.case] = record
@@ -357,7 +337,7 @@ class ShardRun:
     def _hindrance(self) -> devices.Hindrance | None:
         """What kept every case from running; None when one could, or when there was nothing to run."""
         real = [case for case in self._cases.values() if case.skip is None]
-        missing = [self._readiness.hinders(self._stages[case.id]) for case in real]
+        missing = [self._readiness.hinders(self._stages[case.id], case.path) for case in real]
         return missing[0] if missing and all(missing) else None
 
 
@@ -370,6 +350,11 @@ def _stages(case: Case, batch: Batch, options: Options) -> tuple[Stage, ...]:
     if case.id in batch.bundles:
         return batch.bundles[case.id].run
     return plan(case, options.stages, options.skip_stages)
+
+
+def _is_torch(case: Case) -> bool:
+    """Whether the case's model is a PyTorch module; a wrong guess costs seconds, no more."""
+    return case.skip is None and (case.path is Path.TORCH_MLIR or case.model.startswith("torch/"))
 
 
 def _expecting(case: Case, stages: tuple[Stage, ...]) -> Case:

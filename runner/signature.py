@@ -57,6 +57,11 @@ _HANDLER = re.compile(r"PrintStackTrace|SignalHandler|__restore_rt|/libc\.so|\br
 _FRAME = re.compile(r"^ *#\d+ 0x[0-9a-f]+ ")
 
 
+def has_error(output: str) -> bool:
+    """Whether a line of a tool's output is an error, in the form of the compiler or of the runtime."""
+    return any(not _WARNING.search(line) and _error_in(line) for line in map(str.strip, output.splitlines()))
+
+
 def is_allocation_failure(text: str) -> bool:
     """Whether a message is that of an allocator that gave up."""
     return _ALLOCATION.search(text) is not None

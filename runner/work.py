@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
 from runner.protocol import Job
 from runner.tensors import Array
-from schemas.record import OutputComparison
+from schemas.record import CastInput, OutputComparison, TokenComparison
+
+if TYPE_CHECKING:
+    from runner.ortep.client import Client
 
 T = TypeVar("T")
 
@@ -22,12 +26,33 @@ class EntryPoint(msgspec.Struct, frozen=True):
     results: tuple[str, ...]
 
 
+class Piece(msgspec.Struct, frozen=True):
+    """A graph of a model that could only be imported in pieces.
+
+    ``digest`` knows it again; after its own results come new values of the arguments at the places ``changed``.
+    """
+
+    digest: str
+    changed: tuple[int, ...] = ()
+
+
 class Imported(msgspec.Struct, frozen=True):
-    """A module as the importer wrote it. ``parameters`` is an archive of weights kept beside it, with its scope."""
+    """A module as the importer wrote it. ``parameters`` is an archive of weights kept beside it, with its scope.
+
+    A model that could only be imported in pieces has several modules: this one and ``further``. Its own Python code
+    calls them.
+    """
 
     module: pathlib.Path
     entry: EntryPoint
     parameters: tuple[str, pathlib.Path] | None = None
+    piece: Piece | None = None
+    further: tuple[Imported, ...] = ()
+
+    @property
+    def all(self) -> tuple[Imported, ...]:
+        """This module and the further ones."""
+        return (self, *self.further)
 
 
 @dataclass(frozen=True)
@@ -66,6 +91,24 @@ class Frontend(Protocol):
         """What a reader of the record should know: where inputs and golden came from."""
 
 
+Call = Callable[[int, tuple[Array, ...]], tuple[Array, ...]]
+
+
+@runtime_checkable
+class Glue(Protocol):
+    """A frontend whose models may have been imported in pieces."""
+
+    def run_pieces(self, pieces: tuple[Piece, ...], inputs: tuple[Array, ...], call: Call) -> tuple[Array, ...]:
+        """The outputs of the model's own code, whose graphs are run by ``call``, given their number and arguments."""
+
+
+@runtime_checkable
+class Casting(Protocol):
+    """A frontend that gives the model its inputs in the types that the target takes."""
+
+    casts: tuple[CastInput, ...]
+
+
 @dataclass
 class Work:
     """The state of one case between its stages; each stage fills what the next ones read."""
@@ -78,11 +121,17 @@ class Work:
     imported: Imported | None = None
     lowered: pathlib.Path | None = None
     compiled: pathlib.Path | None = None
+    session: Client | None = None  # path ort-ep: the process that holds the compiled model
+    further_lowered: tuple[pathlib.Path, ...] = ()  # of the modules after the first
+    further_compiled: tuple[pathlib.Path, ...] = ()
     inputs: tuple[Array, ...] | None = None
     golden: tuple[Golden, ...] | None = None
     outputs: tuple[Array, ...] | None = None
+    casts: tuple[CastInput, ...] = ()
     comparisons: tuple[OutputComparison, ...] = ()
+    tokens: tuple[TokenComparison, ...] = ()
     metrics: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()  # of the stages; the frontend has its own
     importer_flags: tuple[str, ...] = ()
     compiler_flags: tuple[str, ...] = ()
     runtime_flags: tuple[str, ...] = ()

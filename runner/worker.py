@@ -53,9 +53,13 @@ def run(job: Job, emit: Callable[[Event], None]) -> None:
         emit(StageEnded(result=result, error=error))
         if result.status is not StageStatus.PASS:
             break
+    if work.session is not None:
+        work.session.close()
     emit(
         Finished(
             comparisons=work.comparisons,
+            tokens=work.tokens,
+            casts=work.casts,
             metrics=work.metrics,
             flags=Flags(importer=work.importer_flags, compiler=work.compiler_flags, runtime=work.runtime_flags),
             notes=steps.notes(),

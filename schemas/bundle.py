@@ -12,7 +12,7 @@ import msgspec
 
 from schemas.case import Case
 from schemas.codec import encode_canonical
-from schemas.record import Flags, Provenance, StageResult
+from schemas.record import CastInput, Flags, Provenance, StageResult
 from schemas.target import Target
 from schemas.words import Outcome
 
@@ -47,6 +47,13 @@ class StoredTensor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     name: str = ""  # of an output in the model
 
 
+class StoredPiece(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a graph of a model that was imported in pieces is known by; ``changed`` are places of its arguments."""
+
+    digest: str
+    changed: tuple[int, ...] = ()
+
+
 class StoredModule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The imported module: its entry point with the MLIR element types of its results, and an archive of weights."""
 
@@ -55,6 +62,7 @@ class StoredModule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     results: tuple[str, ...]
     scope: str = ""  # of the weights
     parameters: str = ""  # file of the weights
+    piece: StoredPiece | None = None
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -63,11 +71,15 @@ class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     imported: StoredModule | None = None
     lowered: str | None = None  # the same file as ``imported`` where nothing was lowered
     compiled: str | None = None
+    further: tuple[StoredModule, ...] = ()  # of a model that was imported in pieces: its modules after the first
+    further_lowered: tuple[str, ...] = ()
+    further_compiled: tuple[str, ...] = ()
     inputs: tuple[StoredTensor, ...] | None = None
     golden: tuple[StoredTensor, ...] | None = None
     outputs: tuple[StoredTensor, ...] | None = None
     processed_golden: tuple[StoredTensor, ...] | None = None
     processed_outputs: tuple[StoredTensor, ...] | None = None
+    casts: tuple[CastInput, ...] = ()
     source_files: tuple[str, ...] = ()  # what the source consists of, relative to its folder; empty: the source alone
     metrics: dict[str, float] = {}
     flags: Flags = Flags()

@@ -10,7 +10,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from runner.frontends.onnx_tester import CONSTANT
+from runner.frontends.hooks import CONSTANT
 from runner.frontends.python_class import load_tester
 from runner.protocol import Job
 from schemas.case import Source, Tolerance

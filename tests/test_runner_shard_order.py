@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 
+import msgspec
 import pytest
 
 from runner import schedule
@@ -73,7 +74,8 @@ def test_the_command_to_repeat_a_case_has_every_option_that_matters() -> None:
         jobs=3,
         resume=True,
     )
+    one = msgspec.structs.replace(one, lowering=Lowering.LINALG)
     assert reproduce_command(one, options) == (
-        "python -m runner fake/a --target cpu --suite fakes --suites 'my suites' --lowering linalg --depth compile"
-        " --stages setup,import_model --load-inputs --compiler ../build --timeout 90s --timeout-scale 2"
+        "python -m runner fake/a --path onnx --lowering linalg --target cpu --suite fakes --suites 'my suites'"
+        " --depth compile --stages setup,import_model --load-inputs --compiler ../build --timeout 90s --timeout-scale 2"
     )

@@ -12,8 +12,9 @@ from runner.bundle.opened import Opened, open_bundle
 from runner.bundle.plan import going_on
 from runner.bundle.resumption import Resumption
 from runner.options import Options
+from runner.overrides import COMMAND_LINE, OVERRIDES, apply
 from runner.select import Batch
-from schemas.case import Case
+from schemas.case import Case, Setting
 from schemas.codec import encode_canonical
 from schemas.errors import UsageError
 from schemas.target import Target
@@ -77,9 +78,10 @@ def _batch(suite: str, target: Target, opened: Sequence[Opened], options: Option
     cases: list[Case] = []
     resumed: dict[str, Resumption] = {}
     for each in sorted(opened, key=lambda one: one.bundle.case.id):
-        case = msgspec.structs.replace(each.bundle.case, skip=None, depth=options.depth or each.bundle.case.depth)
+        case = apply(msgspec.structs.replace(each.bundle.case, skip=None), options.settings)
         cases.append(case)
         resumed[case.id] = _resumption(each, case, options)
+        _check_in_time(each, resumed[case.id].run, options)
     ran = {stage for each in resumed.values() for stage in each.run}
     return Batch(
         suite=suite,
@@ -91,6 +93,31 @@ def _batch(suite: str, target: Target, opened: Sequence[Opened], options: Option
         folder=options.out / suite / target.name / RERUN,
         bundles=resumed,
         needs_compiler=not ran.isdisjoint(_COMPILER_STAGES),
+    )
+
+
+def _check_in_time(opened: Opened, run: Sequence[Stage], options: Options) -> None:
+    """A setting must not be said to hold where what it changes was made without it."""
+    order = tuple(Stage)
+    for each in options.settings:
+        row = OVERRIDES[each.name]
+        late = (
+            row.stage is not Stage.COMPARISON
+            and row.stage not in run
+            and any(order.index(stage) > order.index(row.stage) for stage in run)
+        )
+        if late and each.name != "depth" and row.name not in {one.name for one in _held(opened, each)}:
+            said = row.option if each.origin == COMMAND_LINE else row.variable
+            raise UsageError(
+                f"{opened.named}: {said} changes {row.stage}, which would not be run again",
+                f"add --from {row.stage}, or leave it out",
+            )
+
+
+def _held(opened: Opened, setting: Setting) -> tuple[Setting, ...]:
+    """The same setting, if the bundle was made with it."""
+    return tuple(
+        each for each in opened.bundle.case.settings if (each.name, each.value) == (setting.name, setting.value)
     )
 
 

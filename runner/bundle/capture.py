@@ -11,8 +11,8 @@ import msgspec
 from runner.bundle import arrays
 from runner.bundle.layout import ARTEFACTS, STATE_FILE
 from runner.tensors import Array
-from runner.work import Work
-from schemas.bundle import State, StoredModule, StoredTensor
+from runner.work import Imported, Work
+from schemas.bundle import State, StoredModule, StoredPiece, StoredTensor
 from schemas.codec import encode
 from schemas.record import Flags
 from schemas.words import SourceKind, Stage
@@ -57,36 +57,45 @@ def _setup(work: Work, _state: State) -> Changes:
 
 
 def _import_model(work: Work, _state: State) -> Changes:
-    module = work.imported
-    if module is None or not _below(module.module, work.folder):
-        return {"imported": None}
+    stored = [_stored_module(work, each) for each in (work.imported.all if work.imported is not None else ())]
+    whole = [each for each in stored if each is not None]
+    if not whole or len(whole) < len(stored):
+        return {"imported": None, "further": ()}
+    return {"imported": whole[0], "further": tuple(whole[1:])}
+
+
+def _stored_module(work: Work, module: Imported) -> StoredModule | None:
+    """None where an import flag has put something elsewhere."""
     scope, parameters = module.parameters or ("", None)
-    if parameters is not None and not _below(parameters, work.folder):
-        return {"imported": None}  # an import flag has put the weights elsewhere
-    stored = StoredModule(
+    if not all(_below(each, work.folder) for each in (module.module, parameters) if each is not None):
+        return None
+    piece = module.piece
+    return StoredModule(
         file=_named(work, module.module),
         entry=module.entry.name,
         results=module.entry.results,
         scope=scope,
         parameters=_named(work, parameters) if parameters else "",
+        piece=None if piece is None else StoredPiece(digest=piece.digest, changed=piece.changed),
     )
-    return {"imported": stored}
 
 
 def _preprocess_model(work: Work, _state: State) -> Changes:
-    return {"lowered": _named(work, work.lowered) if work.lowered is not None else None}
+    further = tuple(_named(work, each) for each in work.further_lowered)
+    return {"lowered": _named(work, work.lowered) if work.lowered is not None else None, "further_lowered": further}
 
 
 def _compilation(work: Work, _state: State) -> Changes:
-    return {"compiled": _named(work, work.compiled) if work.compiled is not None else None}
+    further = tuple(_named(work, each) for each in work.further_compiled)
+    return {"compiled": _named(work, work.compiled) if work.compiled is not None else None, "further_compiled": further}
 
 
 def _construct_inputs(work: Work, _state: State) -> Changes:
-    return {"inputs": _stored(work, work.inputs, "input")}
+    return {"inputs": _stored(work, work.inputs, "input"), "casts": work.casts}
 
 
 def _native_inference(work: Work, _state: State) -> Changes:
-    return {"golden": _stored_golden(work, "golden")}
+    return {"golden": _stored_golden(work, "golden"), "casts": work.casts}
 
 
 def _compiled_inference(work: Work, _state: State) -> Changes:

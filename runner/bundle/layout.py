@@ -54,18 +54,18 @@ def _files(*lists: tuple[StoredTensor, ...] | None) -> tuple[str, ...] | None:
     return tuple(each.file for tensors in lists for each in tensors or ())
 
 
-def _of_module(state: State, *, code: bool) -> tuple[str, ...] | None:
-    module = state.imported
-    if module is None:
+def _of_modules(state: State, *, code: bool) -> tuple[str, ...] | None:
+    if state.imported is None:
         return None
-    return (module.file,) if code else tuple(filter(None, (module.parameters,)))
+    modules = (state.imported, *state.further)
+    return tuple(filter(None, (each.file if code else each.parameters for each in modules)))
 
 
 _FILES: dict[Artefact, Callable[[State], tuple[str, ...] | None]] = {
-    Artefact.MODULE: lambda state: _of_module(state, code=True),
-    Artefact.ENTRY: lambda state: _of_module(state, code=False),
-    Artefact.LOWERED: lambda state: None if state.lowered is None else (state.lowered,),
-    Artefact.COMPILED: lambda state: None if state.compiled is None else (state.compiled,),
+    Artefact.MODULE: lambda state: _of_modules(state, code=True),
+    Artefact.ENTRY: lambda state: _of_modules(state, code=False),
+    Artefact.LOWERED: lambda state: None if state.lowered is None else (state.lowered, *state.further_lowered),
+    Artefact.COMPILED: lambda state: None if state.compiled is None else (state.compiled, *state.further_compiled),
     Artefact.INPUTS: lambda state: _files(state.inputs),
     Artefact.GOLDEN: lambda state: _files(state.golden),
     Artefact.OUTPUTS: lambda state: _files(state.outputs),

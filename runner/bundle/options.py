@@ -9,7 +9,7 @@ from typing import Protocol
 from runner.bundle.cleanup import DEFAULT_LIMIT
 from schemas.bundle import BUNDLE_FILE
 from schemas.errors import UsageError
-from schemas.words import Lowering
+from schemas.words import Lowering, Mode, Path
 from suites.units import parse_size
 
 
@@ -18,6 +18,10 @@ class _Given(Protocol):
     def target(self) -> str | None: ...
     @property
     def suite(self) -> str | None: ...
+    @property
+    def path(self) -> Path | None: ...
+    @property
+    def mode(self) -> Mode | None: ...
     @property
     def lowering(self) -> Lowering | None: ...
     @property
@@ -54,6 +58,8 @@ def for_bundles(options: _Given) -> None:
     told = (
         ("--target", options.target, "it is compiled for its own target"),
         ("--suite", options.suite, "it has its suite's settings in it"),
+        ("--path", options.path, "it is one case with one path"),
+        ("--mode", options.mode, "it is one case with one mode"),
         ("--lowering", options.lowering, "it is one case with one lowering"),
         ("--load-inputs", options.load_inputs, "its inputs are in it, or made as they were then"),
         ("--force-recompile", options.force_recompile, "its source is in it"),

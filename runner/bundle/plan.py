@@ -8,7 +8,7 @@ import msgspec
 
 from runner.bundle.opened import Opened
 from runner.options import Options
-from runner.stages.artefacts import FLOWS, WRITER, flow_of, stale
+from runner.stages.artefacts import FLOWS, WRITER, flow_of, in_process, stale
 from runner.stages.plan import LAST_STAGE, choose, stages_of
 from schemas.bundle import Artefact
 from schemas.case import Case
@@ -38,8 +38,7 @@ def going_on(opened: Opened, case: Case, options: Options) -> Going:
         wanted = _wanted(options, case, reachable)
     else:
         wanted = _remaining(opened, case, reachable)
-    if any(Artefact.MODEL in flow_of(case, stage).reads for stage in wanted):
-        wanted |= {Stage.SETUP}
+    wanted |= {WRITER[each] for stage in wanted for each in flow_of(case, stage).reads if in_process(case, each)}
     _check(opened, case, wanted)
     reused = _reusable(opened, case, wanted)
     return Going(run=tuple(stage for stage in FLOWS if stage in wanted), reused=reused)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Callable
 
+import msgspec
+
 from runner.bundle import arrays
 from runner.protocol import Job
 from runner.tensors import Array
-from runner.work import EntryPoint, Golden, Imported, Work
-from schemas.bundle import BUNDLE_FILE, Bundle, State, StoredTensor
+from runner.work import EntryPoint, Golden, Imported, Piece, Work
+from schemas.bundle import BUNDLE_FILE, Bundle, State, StoredModule, StoredTensor
 from schemas.codec import decode
 from schemas.words import Stage
 
@@ -100,6 +102,15 @@ class Restore:
             return None
         return tuple(Golden(each.name, value) for each, value in zip(tensors or (), values, strict=True))
 
+    def module(self, stored: StoredModule) -> Imported:
+        """A module; where its file was left out, its entry point is known all the same, and running needs no more."""
+        parameters, piece = None, None
+        if stored.parameters and self.here(stored.parameters):
+            parameters = stored.scope, self.link(stored.parameters)
+        if stored.piece is not None:
+            piece = Piece(stored.piece.digest, stored.piece.changed)
+        return Imported(self.link(stored.file), EntryPoint(stored.entry, stored.results), parameters, piece)
+
     def here(self, file: str | None) -> bool:
         """Whether a file was kept."""
         return bool(file) and (self._folder / str(file)).is_file()
@@ -111,19 +122,16 @@ def _setup(_work: Work, _state: State, _restore: Restore) -> None:
 
 def _import_model(work: Work, state: State, restore: Restore) -> None:
     work.importer_flags = state.flags.importer
-    module = state.imported
-    if module is None:
+    if state.imported is None:
         return
-    parameters = None
-    if module.parameters and restore.here(module.parameters):
-        parameters = module.scope, restore.link(module.parameters)
-    # Where the module's file was left out, its entry point is known all the same, and running needs no more.
-    work.imported = Imported(restore.link(module.file), EntryPoint(module.entry, module.results), parameters)
+    first, *further = (restore.module(each) for each in (state.imported, *state.further))
+    work.imported = msgspec.structs.replace(first, further=tuple(further))
 
 
 def _preprocess_model(work: Work, state: State, restore: Restore) -> None:
     if state.lowered is not None and restore.here(state.lowered):
         work.lowered = restore.link(state.lowered)
+        work.further_lowered = tuple(restore.link(each) for each in state.further_lowered)
 
 
 def _compilation(work: Work, state: State, restore: Restore) -> None:
@@ -131,14 +139,17 @@ def _compilation(work: Work, state: State, restore: Restore) -> None:
     work.metrics |= state.metrics
     if state.compiled is not None and restore.here(state.compiled):
         work.compiled = restore.link(state.compiled)
+        work.further_compiled = tuple(restore.link(each) for each in state.further_compiled)
 
 
 def _construct_inputs(work: Work, state: State, restore: Restore) -> None:
     work.inputs = restore.load(state.inputs)
+    work.casts = state.casts
 
 
 def _native_inference(work: Work, state: State, restore: Restore) -> None:
     work.golden = restore.golden(state.golden)
+    work.casts = state.casts
 
 
 def _compiled_inference(work: Work, state: State, restore: Restore) -> None:

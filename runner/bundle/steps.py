@@ -13,7 +13,7 @@ from runner.work import Frontend, Work
 from schemas.words import Stage
 
 #: Stages whose notes of the first run still hold when they are not run again.
-_NOTED = (Stage.CONSTRUCT_INPUTS, Stage.NATIVE_INFERENCE)
+_NOTED = (Stage.IMPORT_MODEL, Stage.CONSTRUCT_INPUTS, Stage.NATIVE_INFERENCE)
 
 
 class Steps:
@@ -52,7 +52,7 @@ class Steps:
         """What a reader of the record should know, of the bundle's run too where it still holds."""
         reused = any(each.stage in _NOTED for each in self.work.job.reused)
         before = self._restore.notes if self._restore is not None and reused else ()
-        return tuple(dict.fromkeys((*before, *self.work.frontend.notes())))
+        return tuple(dict.fromkeys((*before, *self.work.frontend.notes(), *self.work.notes)))
 
 
 def _frontend(job: Job) -> Frontend:

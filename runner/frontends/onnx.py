@@ -45,7 +45,11 @@ class OnnxFrontend:
 
     def import_model(self, folder: pathlib.Path) -> Imported:
         """What ``iree-import-onnx`` writes for this file and the case's import flags."""
-        return onnx_importer.import_file(self._model, folder, self._job.case.import_flags)
+        return onnx_importer.import_file(self.onnx_file(folder), folder, onnx_importer.flags_of(self._job.case))
+
+    def onnx_file(self, _folder: pathlib.Path) -> pathlib.Path:
+        """The source's own file."""
+        return self._model
 
     def construct_inputs(self) -> tuple[Array, ...]:
         """Stored inputs, else seeded random ones of the graph's types."""

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import functools
 import pathlib
-import re
 from collections.abc import Sequence
 from typing import Any
 
 import onnx
 from iree.compiler.extras import onnx_importer
-from iree.compiler.ir import Context, Module
+from iree.compiler.ir import Module
 from iree.compiler.tools.import_onnx import __main__ as tool
 
-from runner.work import EntryPoint, Imported
+from runner.frontends.mlir import context, entry_point
+from runner.work import Imported
+from schemas.case import Case
 
 #: Below this many bytes of model, the module is written as text, which a bug report can quote; above it as bytecode.
 _TEXT_LIMIT = 1 << 20
-_TENSOR = re.compile(r"^(?:!torch\.vtensor<(?:\[[^\]]*\]|\*),|tensor<(?:(?:\d+|\?)x)*)([\w<>]+)>$")
+EXTERNALIZE = "--externalize-params"
 
 
 def import_file(model: pathlib.Path, folder: pathlib.Path, flags: Sequence[str]) -> Imported:
@@ -45,6 +45,13 @@ def import_file(model: pathlib.Path, folder: pathlib.Path, flags: Sequence[str])
     return Imported(module_file, entry_point(module))
 
 
+def flags_of(case: Case) -> tuple[str, ...]:
+    """The case's import flags, and the one that its tuning stands for. How large weights are is not looked at."""
+    if case.tuning.externalize and EXTERNALIZE not in case.import_flags:
+        return (*case.import_flags, EXTERNALIZE)
+    return case.import_flags
+
+
 def parse(argv: list[str]) -> Any:
     """The tool's own arguments; raises ValueError where the tool would print its usage and exit."""
     try:
@@ -52,14 +59,6 @@ def parse(argv: list[str]) -> Any:
     except SystemExit as error:
         msg = f"iree-import-onnx refuses its flags: {' '.join(argv)}"
         raise ValueError(msg) from error
-
-
-@functools.cache
-def context() -> Context:
-    """One context without a thread pool, so that it may be made before a fork."""
-    made = Context()
-    made.enable_multithreading(False)
-    return made
 
 
 def warm_up() -> None:
@@ -74,22 +73,6 @@ def warm_up() -> None:
     onnx_importer.NodeImporter.define_function(info.main_graph, module.operation).import_all()
     module.operation.verify()
     module.operation.get_asm(assume_verified=True)
-
-
-def entry_point(module: Module) -> EntryPoint:
-    """The one public function of the module, and its results' element types; raises ValueError if it is not one."""
-    functions = [each for each in module.body.operations if each.operation.name == "func.func"]
-    public = [each for each in functions if "sym_visibility" not in each.operation.attributes]
-    if len(public) != 1:
-        msg = f"the module has {len(public)} public functions: {', '.join(each.name.value for each in public)}"
-        raise ValueError(msg)
-    return EntryPoint(public[0].name.value, tuple(_element(str(each)) for each in public[0].type.results))
-
-
-def _element(mlir_type: str) -> str:
-    """``f32`` of ``!torch.vtensor<[2,3],f32>``; the whole type where it is no tensor."""
-    match = _TENSOR.match(mlir_type)
-    return match.group(1) if match else mlir_type
 
 
 def _import_externalized(arguments: Any, module_file: pathlib.Path) -> Imported:

@@ -10,16 +10,14 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from runner.failures import StageFailure
 from runner.frontends import onnx_data, onnx_importer
+from runner.frontends.hooks import refuse_constant
 from runner.frontends.python_class import load_tester
 from runner.protocol import Job
 from runner.tensors import ELEMENT_TYPES, Array
 from runner.work import Golden, Imported
 from schemas.errors import InfraError
 from suites.models.onnx_tester import OnnxModelTester, caller_inputs
-
-CONSTANT = "golden output is constant: comparing it proves nothing"
 
 
 class OnnxTesterFrontend:
@@ -52,7 +50,11 @@ class OnnxTesterFrontend:
 
     def import_model(self, folder: pathlib.Path) -> Imported:
         """What ``iree-import-onnx`` writes for the prepared model and the case's import flags."""
-        return onnx_importer.import_file(self._tester.model_file, folder, self._job.case.import_flags)
+        return onnx_importer.import_file(self.onnx_file(folder), folder, onnx_importer.flags_of(self._job.case))
+
+    def onnx_file(self, _folder: pathlib.Path) -> pathlib.Path:
+        """What ``load_model`` returned or made."""
+        return self._tester.model_file
 
     def construct_inputs(self) -> tuple[Array, ...]:
         """What ``load_inputs`` returns, in the graph's order; raises ValueError where it does not fit the graph."""
@@ -79,13 +81,8 @@ class OnnxTesterFrontend:
     def postprocess_golden(self, golden: tuple[Golden, ...]) -> tuple[Golden, ...]:
         """The hooks' view of the golden; raises StageFailure where a whole output is one value."""
         processed = self._processed({each.name: each.value for each in golden}, "golden")
-        constant = [name for name, value in processed.items() if self._tester.outputs_vary and _is_constant(value)]
-        if constant:
-            what = f"{', '.join(constant)}: every element is the same"
-            remedy = (
-                "give weights and inputs that vary, or set outputs_vary = False where that is what the model is for"
-            )
-            raise StageFailure(CONSTANT, f"{what}\nmend: {remedy}")
+        if self._tester.outputs_vary:
+            refuse_constant(processed)
         return tuple(Golden(name, value) for name, value in processed.items())
 
     def _processed(self, outputs: Mapping[str, Array], side: str) -> dict[str, Array]:
@@ -148,12 +145,3 @@ def _fitting(wanted: Any, value: Array) -> Array:
             msg = f"load_inputs: {wanted.name} has shape {value.shape}, the model takes ({shown})"
             raise ValueError(msg)
     return value
-
-
-def _is_constant(value: Array) -> bool:
-    """Whether there are two elements or more and the finite ones are all equal (or there are none)."""
-    if value.size < 2:  # noqa: PLR2004 - one element cannot vary
-        return False
-    wide = value.astype(np.complex128 if np.iscomplexobj(value) else np.float64)
-    finite = wide[np.isfinite(wide)]
-    return finite.size == 0 or bool((finite == finite[0]).all())

@@ -34,6 +34,6 @@ def load_tester(file: pathlib.Path, case: Case, folder: pathlib.Path) -> Tester:
         sys.dont_write_bytecode = before
     made = getattr(module, locator.tester)
     if not (isinstance(made, type) and issubclass(made, Tester)):
-        msg = f"{locator.tester} in {file.name} is no tester: derive it from OnnxModelTester"
+        msg = f"{locator.tester} in {file.name} is no tester: derive it from ModelTester or OnnxModelTester"
         raise TypeError(msg)
     return made(variant=locator.variant, seed=case.seed, folder=folder)

@@ -8,7 +8,7 @@ import msgspec
 
 from schemas.bundle import Artefact
 from schemas.case import Case
-from schemas.words import Lowering, SourceKind, Stage
+from schemas.words import Lowering, Path, SourceKind, Stage
 
 
 class Flow(msgspec.Struct, frozen=True):
@@ -36,13 +36,32 @@ FLOWS: dict[Stage, Flow] = {
 WRITER: dict[Artefact, Stage] = {artefact: stage for stage, flow in FLOWS.items() for artefact in flow.writes}
 
 
+#: ONNX Runtime reads the model with its weights when it makes the session, and needs neither to run it.
+_OF_ORT_EP: dict[Stage, tuple[Artefact, ...]] = {
+    Stage.COMPILATION: (Artefact.MODULE, Artefact.ENTRY),
+    Stage.COMPILED_INFERENCE: (Artefact.COMPILED, Artefact.INPUTS),
+}
+
+
+def in_process(case: Case, artefact: Artefact) -> bool:
+    """Whether it lives in the case's process only, so that whoever reads it has to make it: it cannot be stored."""
+    return artefact is Artefact.MODEL or (artefact is Artefact.COMPILED and case.path is Path.ORT_EP)
+
+
 def flow_of(case: Case, stage: Stage) -> Flow:
     """The stage's row for this case: a lowered module is compiled instead, and a class's own code postprocesses."""
     row = FLOWS[stage]
+    if case.path is Path.ORT_EP and stage in _OF_ORT_EP:
+        return msgspec.structs.replace(row, reads=_OF_ORT_EP[stage])
     if stage is Stage.COMPILATION and case.lowering is not Lowering.TORCH:
         return msgspec.structs.replace(row, reads=(*row.reads, Artefact.LOWERED))
     if stage is Stage.POSTPROCESSING and case.source.kind is SourceKind.PYTHON:
         return msgspec.structs.replace(row, reads=(Artefact.MODEL,))
+    if stage is Stage.COMPARISON and case.source.kind is SourceKind.PYTHON:  # it may have a tokenizer
+        return msgspec.structs.replace(row, reads=(Artefact.MODEL, *row.reads))
+    if stage is Stage.COMPILED_INFERENCE and case.path is Path.TORCH_MLIR:
+        # Its Python code joins the modules of a model that was imported in pieces. Postprocessing needs it anyhow.
+        return msgspec.structs.replace(row, reads=(*row.reads, Artefact.MODEL))
     return row
 
 

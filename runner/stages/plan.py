@@ -72,7 +72,12 @@ def choose(
     both = [stage for stage in stages if stage in skip_stages]
     if both:
         raise UsageError(f"{', '.join(both)}: both in --stages and in --skip-stages", "name it in one of the two")
-    chosen = tuple(stage for stage in reachable if (not stages or stage in stages) and stage not in skip_stages)
+    idle = () if case.tuning.verify or Stage.COMPARISON in stages else (Stage.COMPARISON,)
+    chosen = tuple(
+        stage
+        for stage in reachable
+        if (not stages or stage in stages) and stage not in skip_stages and stage not in idle
+    )
     if not chosen:
         raise UsageError("no stage is left to run", f"the depth {depth or case.depth} has {', '.join(reachable)}")
     return chosen
