@@ -14,7 +14,8 @@ PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 .NOTPARALLEL: # two pips in one environment are in each other's way
 
 # EXTRAS, in any number: torch (PyTorch models; brings torch-mlir), s3 (files behind s3://), torch-mlir (lowering ONNX models to
-# StableHLO). TORCH_INDEX: the package index that torch is taken from, where pip's own does not have the wanted build.
+# StableHLO), stablehlo (what StableHLO modules should return). TORCH_INDEX: the package index that torch is taken from, where
+# pip's own does not have the wanted build.
 EXTRAS ?=
 TORCH_INDEX ?=
 TORCH := $(VENV)/.installed-torch
@@ -49,7 +50,7 @@ demo: install
 	    --selection $(OUT)/demo/selection.json --out $(OUT)/demo/report && exit $$status
 	$(if $(DEMO_TESTS),@echo "PyTorch models were left out: they need the extra of make install EXTRAS=torch")
 
-test: install $(TORCH) $(VENV)/.installed-s3
+test: install $(TORCH) $(VENV)/.installed-s3 $(VENV)/.installed-stablehlo
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 test-fast: install
@@ -65,7 +66,7 @@ bench-torch: install $(TORCH)
 
 # Writes the pinned files; they carry hashes but no index address. In this order: later ones agree with earlier ones.
 requirements: $(VENV)/bin/pip-compile
-	cd requirements && for f in base dev node torch s3 torch-mlir; do ../$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes \
+	cd requirements && for f in base dev node torch s3 torch-mlir stablehlo; do ../$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --output-file $$f.txt $$f.in; done
 
 $(VENV)/bin/pip-compile: $(STAMP)

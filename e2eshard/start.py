@@ -21,7 +21,13 @@ ROOMS = ("schemas", "suites", "generator", "runner", "results")
 PROGRAMS = ("generator", "runner", "results")
 
 #: What the runner starts, each a module with ``main(argv)``.
-CHILDREN = ("runner.prepare", "runner.zygote", "runner.ortep.host", "runner.emit_form")
+CHILDREN = (
+    "runner.prepare",
+    "runner.zygote",
+    "runner.ortep.host",
+    "runner.emit_form",
+    "runner.frontends.stablehlo_evaluator",
+)
 
 _HERE = os.path.dirname(os.path.realpath(__file__))  # noqa: PTH120  # pathlib is not to be imported yet
 

@@ -36,7 +36,7 @@ def plan(
     added = dict.fromkeys(targets, 0.0)  # by target: what extras add to a set-up
     files = {SHARD_WORKFLOW: render.shard_workflow(workspace.targets, naming)}
     findings += limits.check_workflow(SHARD_WORKFLOW, files[SHARD_WORKFLOW], ())
-    for suite in workspace.suites:
+    for suite in (each for each in workspace.suites if each.cases):  # an empty list has nothing to run
         built = build_matrix(workspace, suite, timings, root, naming, rebalance=rebalance)
         findings += matrix.check(built, targets)
         files |= _files(suite, built, targets, naming, findings)

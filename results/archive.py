@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from results.journal import JOURNAL, RESULTS, Source
+from results.ops.files import ORPHAN, assign, may_be_journal
 from schemas.report import Problem, ProblemKind
 
 #: Bounds on one archive; artifacts are a few MB, and a hostile one must not fill the disk.
@@ -33,17 +34,18 @@ class Unpacked(msgspec.Struct, frozen=True, kw_only=True):
 def unpack(archive: Path, label: str, spool: Path) -> Unpacked:
     """Takes ``archive``, known to people as ``label``, apart.
 
-    Copies every ``records.jsonl`` and ``results.json`` below ``spool`` under names of our own; no path escapes.
+    Copies every ``records.jsonl``, ``results.json`` and journal of operations below ``spool``, under names of our own;
+    no path escapes.
 
     Absolute paths, ``..``, drive letters, links, encrypted, oversized and oddly packed members are refused and named.
     """
     problems: list[Problem] = []
-    folders: dict[str, dict[str, Path]] = {}
+    copied: dict[PurePosixPath, Path] = {}
     budget = MAX_TOTAL_BYTES
     try:
         with zipfile.ZipFile(archive) as opened:
             for number, info in enumerate(_members(opened, label, problems)):
-                to = spool / f"{number}-{PurePosixPath(info.filename).name}"
+                to = spool / str(number)
                 try:
                     budget -= _copy(opened, info, to, min(MAX_MEMBER_BYTES, budget))
                 except _BROKEN as error:
@@ -51,19 +53,32 @@ def unpack(archive: Path, label: str, spool: Path) -> Unpacked:
                         _problem(ProblemKind.DAMAGED, f"{label}:{info.filename}", f"cannot be read: {error}")
                     )
                     continue
-                member = PurePosixPath(info.filename)
-                folders.setdefault(str(member.parent), {})[member.name] = to
+                copied[PurePosixPath(info.filename)] = to
     except _BROKEN as error:
         problems.append(_problem(ProblemKind.DAMAGED, label, f"not a readable zip archive: {error}"))
+    sources, orphans = _sources(label, copied)
+    problems += orphans
+    return Unpacked(sources=sources, problems=tuple(problems))
+
+
+def _sources(label: str, copied: dict[PurePosixPath, Path]) -> tuple[tuple[Source, ...], list[Problem]]:
+    """The shards' folders among the copies, and the journals of operations that belong to none."""
+    folders: dict[str, dict[str, Path]] = {}
+    for member, to in copied.items():
+        if member.name in (JOURNAL, RESULTS):
+            folders.setdefault(str(member.parent), {})[member.name] = to
+    journals = assign((member for member in copied if member.name not in (JOURNAL, RESULTS)), set(folders))
+    orphans = [_problem(ProblemKind.DAMAGED, f"{label}:{each}", ORPHAN) for each in journals.pop("", ())]
     sources = tuple(
         Source(
             label=label if folder == "." else f"{label}:{folder}",
             journal=files.get(JOURNAL),
             results=files.get(RESULTS),
+            ops=tuple((str(each.relative_to(folder)), copied[each]) for each in journals.get(folder, ())),
         )
         for folder, files in sorted(folders.items())
     )
-    return Unpacked(sources=sources, problems=tuple(problems))
+    return sources, orphans
 
 
 def _members(opened: zipfile.ZipFile, label: str, problems: list[Problem]) -> Iterator[zipfile.ZipInfo]:
@@ -76,13 +91,17 @@ def _members(opened: zipfile.ZipFile, label: str, problems: list[Problem]) -> It
         objection = _objection(info)
         if objection:
             problems.append(_problem(ProblemKind.REFUSED, f"{label}:{info.filename}", objection))
-        elif not info.is_dir() and PurePosixPath(info.filename).name in (JOURNAL, RESULTS):
+        elif not info.is_dir() and _wanted(PurePosixPath(info.filename)):
             name = str(PurePosixPath(info.filename))
             if name in seen:
                 problems.append(_problem(ProblemKind.REFUSED, f"{label}:{name}", "the archive holds this name twice"))
                 continue
             seen.add(name)
             yield info
+
+
+def _wanted(member: PurePosixPath) -> bool:
+    return member.name in (JOURNAL, RESULTS) or may_be_journal(member)
 
 
 def _objection(info: zipfile.ZipInfo) -> str:

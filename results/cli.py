@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     """All commands and their options."""
     top = argparse.ArgumentParser(prog="python -m results", description=__doc__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_merge, _compare, _expectations, _timings):
+    for add in (_merge, _compare, _expectations, _timings, _promote, _fetch):
         add(commands)
     return top
 
@@ -80,7 +80,7 @@ def _merge(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def _run_merge(arguments: argparse.Namespace) -> int:
     from results.merge import merge  # noqa: PLC0415  (--help stays quick)
     from results.step_summary import append_summary  # noqa: PLC0415
-    from results.writers.registry import WRITERS  # noqa: PLC0415
+    from results.writers.registry import OP_WRITERS, WRITERS  # noqa: PLC0415
 
     head = merge(arguments.inputs, arguments.matrix, arguments.selection, arguments.out)
     append_summary(os.environ, arguments.out / "summary.md")
@@ -92,7 +92,8 @@ def _run_merge(arguments: argparse.Namespace) -> int:
     for problem in head.problems:
         kind = "problem" if problem.red else "note"
         print(log_line(f"{kind}: {problem.kind}: {problem.file}: {problem.text}"), file=sys.stderr)
-    print("report: " + " ".join(str(arguments.out / name) for name in WRITERS))
+    names = (*WRITERS, *(OP_WRITERS if head.ops is not None else ()))
+    print("report: " + " ".join(str(arguments.out / name) for name in names))
     return Exit.UNEXPECTED if head.red else Exit.OK
 
 
@@ -174,6 +175,88 @@ def _run_timings(arguments: argparse.Namespace) -> int:
     found = refresh(arguments.runs, arguments.suites)
     print(f"{found.measured} durations measured", file=sys.stderr)
     _hand_over(found.patches, write=arguments.write)
+    return Exit.OK
+
+
+def _promote(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    made = _command(
+        commands,
+        "promote",
+        "move models between lists as runs say; prints the reasons and the patch",
+        "python -m results promote out/monday out/tuesday out/wednesday --out out/promotion",
+        _run_promote,
+    )
+    made.add_argument(
+        "runs",
+        metavar="DIR",
+        nargs="+",
+        type=Path,
+        help="results.json files, folders of reports or shards, oldest first",
+    )
+    made.add_argument("--suites", metavar="DIR", type=Path, default=Path("suites"), help="where the manifests are")
+    made.add_argument("--write", action="store_true", help="change the manifests instead of printing the patch")
+    made.add_argument(
+        "--runs", dest="needed", metavar="N", type=_positive, default=3, help="passes in a row that count (default: 3)"
+    )
+    made.add_argument("--out", metavar="DIR", type=Path, help="write promotion.md, promotion.patch and issues/ there")
+    made.add_argument(
+        "--repository",
+        metavar="URL",
+        default=_repository(os.environ),
+        help="where issues are filed (default: on GitHub, the repository of the job)",
+    )
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above zero")
+    return int(text)
+
+
+def _repository(environment: Mapping[str, str]) -> str:
+    server, name = (environment.get(key, "") for key in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY"))
+    return f"{server}/{name}" if server and name else ""
+
+
+def _run_promote(arguments: argparse.Namespace) -> int:
+    from results.promote.command import propose, save  # noqa: PLC0415
+    from results.step_summary import append_summary  # noqa: PLC0415
+
+    found = propose(arguments.runs, arguments.suites, runs=arguments.needed, repository=arguments.repository)
+    print(log_lines(found.explanation))
+    for each in found.issues if arguments.out is None else ():
+        print(f"{log_lines(each.text())}\n")
+    if arguments.out is not None:
+        for file in save(found, arguments.out):
+            print(f"wrote {file}")
+        append_summary(os.environ, arguments.out / "promotion.md")
+    _hand_over(found.patches, write=arguments.write)
+    return Exit.OK
+
+
+def _fetch(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    made = _command(
+        commands,
+        "fetch",
+        "fetch the merged reports of suites' last runs from GitHub, with gh",
+        "python -m results fetch nightly-execute nightly-op-by-op --runs 3 --out out/reports",
+        _run_fetch,
+    )
+    made.add_argument("suites", metavar="SUITE", nargs="+", help="names of suites")
+    made.add_argument("--runs", metavar="N", type=_positive, default=3, help="runs of each suite (default: 3)")
+    made.add_argument("--branch", default="main", help="only runs of this branch (default: main)")
+    made.add_argument("--event", default="", help="only runs that this started: schedule, workflow_dispatch, …")
+    made.add_argument("--out", metavar="DIR", required=True, type=Path, help="one folder a run, named by its time")
+
+
+def _run_fetch(arguments: argparse.Namespace) -> int:
+    from results.promote.fetch import fetch  # noqa: PLC0415
+
+    found = fetch(arguments.suites, arguments.out, runs=arguments.runs, branch=arguments.branch, event=arguments.event)
+    for folder in found.folders:
+        print(folder)
+    for run in found.without:
+        print(f"note: no report of {run} is there any more", file=sys.stderr)
     return Exit.OK
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
 
 import msgspec
 
 from results.archive import unpack
-from results.journal import JOURNAL, RESULTS, Source
+from results.journal import JOURNAL, OPS, RESULTS, Source
+from results.ops.files import ORPHAN, journals_below, may_be_journal
 from schemas.report import Problem, ProblemKind
 
 
@@ -54,12 +55,26 @@ def _walk(top: Path, sources: list[Source], archives: list[Path], problems: list
         else:
             linked += [folder / each for each in folders if (folder / each).is_symlink()]
             archives += sorted(folder / file for file in files if file.endswith(".zip"))
+        journals, more = journals_below(folder) if found else ((), ())
+        linked += more
+        if journals and OPS in folders:
+            folders.remove(OPS)
+        if not found:
+            problems += _orphans(top, folder, files)
         for path in linked:
             found.pop(path.name, None)
             text = "it is a symbolic link, and links are not followed"
             problems.append(Problem(kind=ProblemKind.REFUSED, text=text, file=shown(path)))
         if found:
-            sources.append(Source(label=shown(folder), journal=found.get(JOURNAL), results=found.get(RESULTS)))
+            sources.append(
+                Source(label=shown(folder), journal=found.get(JOURNAL), results=found.get(RESULTS), ops=journals)
+            )
+
+
+def _orphans(top: Path, folder: Path, files: Iterable[str]) -> Iterator[Problem]:
+    for name in sorted(files):
+        if may_be_journal(PurePosixPath((folder / name).relative_to(top).as_posix())):
+            yield Problem(kind=ProblemKind.DAMAGED, text=ORPHAN, file=shown(folder / name))
 
 
 def shown(path: Path) -> str:

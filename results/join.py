@@ -22,6 +22,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
     started: str = ""  # ISO time; non-empty: begun and never ended, so CRASH, else MISSING
     attempt: int = 1
+    label: str = ""  # of the scan that decided
 
 
 class Joined(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +32,7 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True):
     superseded: tuple[Entry, ...]
     problems: tuple[Problem, ...]
     taken: Mapping[str, int]  # scan label -> records that stand
+    admitted: frozenset[str]  # digests of the scans of which something may be taken
     planned: bool
     partial: bool
     partial_detail: str
@@ -77,6 +79,7 @@ def join(plan: Plan | None, scans: Iterable[Scan]) -> Joined:
         superseded=tuple(superseded),
         problems=tuple(sorted(_merge_duplicates(problems))),
         taken=dict(taken),
+        admitted=frozenset(scan.digest for scan in admission.scans),
         planned=plan is not None,
         partial=plan is not None and plan.partial,
         partial_detail=plan.partial_detail if plan is not None else "",
@@ -113,9 +116,11 @@ def _decide(
         )
     if rivals:
         entry, label = rivals[0]
-        return Decision(case=case, shard=shard, entry=entry, attempt=newest), label, older, clash
+        return Decision(case=case, shard=shard, entry=entry, attempt=newest, label=label), label, older, clash
     why = f"started, no result: {begun[0][2]} ends without a record of it"
-    decision = Decision(case=case, shard=shard, why=why, started=begun[0][1] or "unknown", attempt=newest)
+    decision = Decision(
+        case=case, shard=shard, why=why, started=begun[0][1] or "unknown", attempt=newest, label=begun[0][2]
+    )
     return decision, "", older, clash
 
 

@@ -27,21 +27,27 @@ from schemas.record import (
 
 JOURNAL = "records.jsonl"
 RESULTS = "results.json"
+#: Below a shard's folder: a journal a case, ``ops/<case key>.jsonl``, and beside it a folder with bundles.
+OPS = "ops"
 #: A line longer than this is no record of ours: 16 MiB, some thousand times the usual size.
 MAX_LINE = 16 * 1024**2
 #: A results.json is decoded as a whole; larger ones (256 MiB) are refused.
 MAX_RESULTS = 256 * 1024**2
 
 _LINE: msgspec.json.Decoder[JournalLine] = msgspec.json.Decoder(JournalLine)
-_BAD = (msgspec.MsgspecError, UnicodeError, RecursionError)
+BAD = (msgspec.MsgspecError, UnicodeError, RecursionError)
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """One shard folder: its files on this machine, and the name that people know it by."""
+    """One shard folder: its files on this machine, and the name that people know it by.
+
+    ``ops`` are the journals of its cases' operations, by their path below the folder.
+    """
 
     label: str
     journal: Path | None = None
     results: Path | None = None
+    ops: tuple[tuple[str, Path], ...] = ()
 
 
 class _State:
@@ -83,7 +89,7 @@ def _scan_journal(label: str, path: Path) -> Scan:
     last_number, ends_whole = 0, True
     try:
         with path.open("rb") as file:
-            for number, offset, line, whole in _lines(file, digest):
+            for number, offset, line, whole in lines(file, digest):
                 last_number, ends_whole = number, whole
                 _feed(state, number, offset, line, str(path))
     except OSError as error:
@@ -121,17 +127,19 @@ def _provenance(header: ShardHeader | None, footer: ShardFooter | None) -> Prove
     return header.provenance if header is not None else Provenance()
 
 
-def _lines(file: BinaryIO, digest: hashlib._Hash) -> Iterator[tuple[int, int, bytes, bool]]:
+def lines(file: BinaryIO, digest: hashlib._Hash | None = None) -> Iterator[tuple[int, int, bytes, bool]]:
     """Number, offset, text and wholeness (ends in a newline) of each line; an oversized one comes back empty."""
     number = offset = 0
     while line := file.readline(MAX_LINE + 1):
         number += 1
-        digest.update(line)
+        if digest is not None:
+            digest.update(line)
         size, piece = len(line), line
         while not piece.endswith(b"\n") and len(piece) > MAX_LINE:
             line = b""
             piece = file.readline(MAX_LINE + 1)
-            digest.update(piece)
+            if digest is not None:
+                digest.update(piece)
             size += len(piece)
         yield number, offset, line, piece.endswith(b"\n")
         offset += size
@@ -140,7 +148,7 @@ def _lines(file: BinaryIO, digest: hashlib._Hash) -> Iterator[tuple[int, int, by
 def _feed(state: _State, number: int, offset: int, line: bytes, path: str) -> None:
     try:
         item = _LINE.decode(line)
-    except _BAD:
+    except BAD:
         if line.strip() or not line:
             state.settle()
             state.broken = number
@@ -206,7 +214,7 @@ def _scan_results(label: str, path: Path, spool: Path) -> Scan | None:
         results = msgspec.json.decode(data, type=ShardResults)
     except OSError as error:
         return msgspec.structs.replace(blank, damage=(f"{RESULTS} cannot be read: {error.strerror or error}",))
-    except _BAD as error:
+    except BAD as error:
         return msgspec.structs.replace(blank, damage=(f"{RESULTS} is unreadable: {error}",))
     digest = hashlib.sha256(data).hexdigest()
     return Scan(

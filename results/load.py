@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -13,8 +14,9 @@ from results.merge import merged
 from results.view import kind_of
 from schemas.case import Expectation, Setting
 from schemas.errors import UsageError
-from schemas.record import REPORT_SCHEMA, RESULTS_SCHEMA, ErrorInfo, Record
-from schemas.words import EXIT_NUMERICS, Outcome, Stage
+from schemas.record import REPORT_SCHEMA, RESULTS_SCHEMA, ErrorInfo, Provenance
+from schemas.report import ShardEntry
+from schemas.words import EXIT_NUMERICS, Depth, Outcome, Stage
 from suites.manifest import ADHOC
 
 _STAGES: dict[str, Stage] = {stage.value: stage for stage in Stage} | {EXIT_NUMERICS: Stage.COMPARISON}
@@ -32,6 +34,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     signature: str
     seconds: float
     flaky: bool = False
+    depth: Depth = Depth.EXECUTE
     as_declared: bool = True  # run as a manifest says, and not otherwise from the command line or the environment
 
     @property
@@ -65,13 +68,21 @@ class _Slim(msgspec.Struct, frozen=True):
     error: ErrorInfo | None = None
     seconds: float = 0.0
     flaky: bool = False
+    depth: Depth = Depth.EXECUTE
     settings: tuple[Setting, ...] = ()
 
 
-class _SlimReport(msgspec.Struct, frozen=True):
+Slim = TypeVar("Slim")
+
+
+class SlimReport(msgspec.Struct, Generic[Slim], frozen=True):
+    """A results.json whose records are read only as far as ``Slim`` goes; of a shard or merged."""
+
     schema: str
-    records: tuple[_Slim, ...]
+    records: tuple[Slim, ...]
     partial: bool = False
+    provenance: Provenance = Provenance()
+    shards: tuple[ShardEntry, ...] = ()
 
 
 def load(path: Path) -> Run:
@@ -79,9 +90,15 @@ def load(path: Path) -> Run:
 
     Raises ``UsageError`` when there is nothing to read, or it cannot be read, or holds a case twice.
     """
+    report = read(path, SlimReport[_Slim], _Slim)
+    return Run(name=str(path), partial=report.partial, rows=_rows(path, report.records))
+
+
+def read(path: Path, report: type[SlimReport[Slim]], record: type[Slim]) -> SlimReport[Slim]:
+    """A run's records as ``record``, whose fields have a full record's names; raises like ``load``."""
     file = path / RESULTS if path.is_dir() else path
     if file.is_file():
-        return _from_file(path, file)
+        return _from_file(file, report)
     if not path.is_dir():
         raise UsageError(f"{path}: there is no such results.json or folder", "give what `results merge --out` wrote")
     with merged([path], None) as view:
@@ -91,21 +108,22 @@ def load(path: Path) -> Run:
             raise UsageError(
                 f"{path} cannot be read as one run: {told}", "merge it with its --matrix, then use the report"
             )
-        return Run(name=str(path), partial=False, rows=_rows(path, view.records))
+        records = tuple(msgspec.convert(each, record, from_attributes=True) for each in view.records)
+        return report(schema=REPORT_SCHEMA, records=records, shards=view.head.shards)
 
 
-def _from_file(path: Path, file: Path) -> Run:
+def _from_file(file: Path, kind: type[SlimReport[Slim]]) -> SlimReport[Slim]:
     try:
         with file.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            report = msgspec.json.decode(data, type=_SlimReport)
+            report = msgspec.json.decode(data, type=kind)
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{file} is no results.json: {error}", "run `python -m results merge` again") from None
     if report.schema not in (RESULTS_SCHEMA, REPORT_SCHEMA):
         raise UsageError(f"{file} has schema {report.schema!r}; known are {RESULTS_SCHEMA} and {REPORT_SCHEMA}")
-    return Run(name=str(path), partial=report.partial, rows=_rows(file, report.records))
+    return report
 
 
-def _rows(path: Path, records: Iterable[Record | _Slim]) -> dict[str, Row]:
+def _rows(path: Path, records: Iterable[_Slim]) -> dict[str, Row]:
     rows: dict[str, Row] = {}
     for record in records:
         if record.case in rows:
@@ -122,6 +140,7 @@ def _rows(path: Path, records: Iterable[Record | _Slim]) -> dict[str, Row]:
             signature=record.error.signature if record.error is not None else "",
             seconds=record.seconds,
             flaky=record.flaky,
+            depth=record.depth,
             as_declared=not record.settings and record.suite != ADHOC,
         )
     return rows

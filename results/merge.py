@@ -14,10 +14,11 @@ import msgspec
 from results.gather import Gathered, gather
 from results.join import Joined, join
 from results.journal import scan
+from results.ops.gather import Noted, OpSource, gathered_ops
 from results.plan import Plan, make_plan
 from results.scan import Entry, Scan
 from results.spool import SpooledRecords, decode_record
-from results.tally import tally
+from results.tally import Tally, tally
 from results.view import View
 from results.write import write_all
 from schemas.codec import decode
@@ -60,9 +61,16 @@ def merged(inputs: Sequence[Path], plan: Plan | None) -> Iterator[View]:
             where = ", ".join(str(path) for path in inputs)
             raise UsageError(f"no shard's results found in {where}", "give the folder that holds records.jsonl files")
         joined = join(plan, scans)
+        noted = Noted()
         with SpooledRecords(joined.decisions) as records:
-            problems = (*joined.problems, *gathered.problems, *ignored, *_mixed_tools(scans, joined))
-            yield View(_head(joined, scans, records, problems), records)
+            counts = tally(noted.passing(records))
+            standing = {decision.case: decision.label for decision in joined.decisions}
+            sources = list(_op_sources(gathered, scans, joined))
+            with gathered_ops(sources, noted, standing, spool, planned=joined.planned) as found:
+                problems = (*joined.problems, *gathered.problems, *ignored, *_mixed_tools(scans, joined))
+                head = _head(joined, scans, counts, (*problems, *found.problems))
+                ops = found.ops.summary() if found.ops is not None else None
+                yield View(msgspec.structs.replace(head, ops=ops), records, found.ops)
 
 
 def _load(path: Path, kind: type[T], schema: str) -> T:
@@ -90,8 +98,16 @@ def _scan_all(gathered: Gathered, spool: Path) -> tuple[list[Scan], list[Problem
     return scans, ignored
 
 
-def _head(joined: Joined, scans: Sequence[Scan], records: SpooledRecords, problems: Sequence[Problem]) -> ReportHead:
-    counts = tally(records)
+def _op_sources(gathered: Gathered, scans: Sequence[Scan], joined: Joined) -> Iterator[OpSource]:
+    """The folders of which something is taken."""
+    of_label = {scan.label: scan for scan in scans}
+    for source in gathered.sources:
+        scan = of_label.get(source.label)
+        if scan is not None and scan.digest in joined.admitted:
+            yield OpSource(source, scan.suite, scan.target)
+
+
+def _head(joined: Joined, scans: Sequence[Scan], counts: Tally, problems: Sequence[Problem]) -> ReportHead:
     shards = tuple(
         _shard(scan, joined) for scan in sorted(scans, key=lambda s: (s.suite, s.target, s.shard or 0, s.label))
     )
@@ -113,7 +129,7 @@ def _head(joined: Joined, scans: Sequence[Scan], records: SpooledRecords, proble
         planned=joined.planned,
         partial=joined.partial,
         partial_detail=joined.partial_detail,
-        red=counts.red or not records or any(problem.red for problem in problems),
+        red=counts.red or not joined.decisions or any(problem.red for problem in problems),
         totals=counts.totals,
         flaky=counts.flaky,
         unchecked=counts.unchecked,

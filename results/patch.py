@@ -16,21 +16,25 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class Patch(msgspec.Struct, frozen=True, kw_only=True):
-    """One file's change. ``old`` is None where the file is new."""
+    """One file's change. ``old`` is None where the file is new, ``new`` where it goes."""
 
     file: Path
     old: str | None
-    new: str
+    new: str | None
 
     def diff(self) -> str:
         """A unified diff that ``git apply`` and ``patch`` take."""
         name = self.file.as_posix()
         source = f"a/{name}" if self.old is not None else "/dev/null"
-        before, after = _lines(self.old or ""), _lines(self.new)
-        return "".join(_whole(difflib.unified_diff(before, after, source, f"b/{name}")))
+        result = f"b/{name}" if self.new is not None else "/dev/null"
+        before, after = _lines(self.old or ""), _lines(self.new or "")
+        return "".join(_whole(difflib.unified_diff(before, after, source, result)))
 
     def apply(self) -> None:
         """Writes the file whole or not at all; raises ``OSError``."""
+        if self.new is None:
+            self.file.unlink(missing_ok=True)
+            return
         self.file.parent.mkdir(parents=True, exist_ok=True)
         draft = self.file.with_name(f".{self.file.name}.part")
         draft.write_bytes(self.new.encode())

@@ -1,9 +1,15 @@
-"""One shard's results become its four report files, by the writers of the merged report."""
+"""One shard's results become its report files, by the writers of the merged report."""
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
+import msgspec
+
+from results.journal import Source
+from results.ops.files import journals_below
+from results.ops.gather import Noted, OpSource, gathered_ops
 from results.tally import tally
 from results.view import View
 from results.write import write_all
@@ -14,16 +20,32 @@ from schemas.report import ReportHead, ShardEntry
 
 
 def write_shard(folder: Path, results: ShardResults, matrix: Matrix | None) -> None:
-    """Writes the four files into ``folder``. ``matrix`` is None for a run that no matrix asked for ("unplanned").
+    """Writes the report files into ``folder``. ``matrix`` is None for a run that no matrix asked for ("unplanned").
 
     The report says PARTIAL when the matrix plans more cases for this shard than ``results`` has records.
     Raises ``OSError`` when the folder cannot be written.
     """
-    write_all(shard_view(results, matrix), folder)
+    view = shard_view(results, matrix)
+    noted = Noted()
+    for _ in noted.passing(view.records):
+        pass
+    journals, _ = journals_below(folder)
+    source = OpSource(Source(label=".", ops=journals), results.suite, results.target)
+    standing = dict.fromkeys((record.case for record in view.records), ".")
+    with (
+        tempfile.TemporaryDirectory(prefix="e2eshard-ops-") as spool,
+        gathered_ops([source], noted, standing, Path(spool), planned=False) as found,
+    ):
+        if found.ops is not None:
+            problems = tuple(sorted(found.problems, key=lambda p: (not p.red, p)))
+            red = view.head.red or any(problem.red for problem in problems)
+            head = msgspec.structs.replace(view.head, ops=found.ops.summary(), problems=problems, red=red)
+            view = View(head, view.records, found.ops)
+        write_all(view, folder)
 
 
 def shard_view(results: ShardResults, matrix: Matrix | None) -> View:
-    """The shard's records as a report; sorted by case id."""
+    """The shard's records as a report, without their operations; sorted by case id."""
     records = tuple(sorted(results.records, key=lambda record: record.case))
     counts = tally(records)
     owed = _planned(results, matrix)

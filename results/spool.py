@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Self, overload
@@ -12,13 +10,12 @@ import msgspec
 
 from results.join import Decision
 from results.plan import split_key
+from results.spans import Spans
 from schemas.record import CaseRecord, CaseRerun, ErrorInfo, Record
 from schemas.report import EXIT_UNKNOWN
 from schemas.words import EXIT_NOT_RUN, Depth, Outcome
 
 _RECORD: msgspec.json.Decoder[CaseRecord | CaseRerun] = msgspec.json.Decoder(CaseRecord | CaseRerun)
-#: Files kept open at a time; below the usual limit of 1,024 a process.
-_MAX_OPEN = 200
 
 
 class SpooledRecords(Sequence[Record]):
@@ -26,7 +23,7 @@ class SpooledRecords(Sequence[Record]):
 
     def __init__(self, decisions: Sequence[Decision]) -> None:
         self._decisions = decisions
-        self._open: OrderedDict[str, int] = OrderedDict()
+        self._spans = Spans()
 
     def __enter__(self) -> Self:
         return self
@@ -34,8 +31,7 @@ class SpooledRecords(Sequence[Record]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        while self._open:
-            os.close(self._open.popitem()[1])
+        self._spans.__exit__(kind, error, trace)
 
     def __len__(self) -> int:
         return len(self._decisions)
@@ -57,20 +53,11 @@ class SpooledRecords(Sequence[Record]):
         entry = decision.entry
         if entry is None:
             return absent_record(decision)
-        data = os.pread(self._file(entry.path), entry.length, entry.offset)
+        data = self._spans.read(entry.path, entry.offset, entry.length)
         record = decode_record(data)
         if record.attempt != entry.attempt:
             record = msgspec.structs.replace(record, attempt=entry.attempt)
         return record
-
-    def _file(self, path: str) -> int:
-        number = self._open.pop(path, None)
-        if number is None:
-            if len(self._open) >= _MAX_OPEN:
-                os.close(self._open.popitem(last=False)[1])
-            number = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        self._open[path] = number
-        return number
 
 
 def decode_record(line: bytes) -> Record:

@@ -55,7 +55,7 @@ def measure(runs: Iterable[Run]) -> dict[str, dict[str, float]]:
     for run in runs:
         for row in run.rows.values():
             if row.outcome in _GOOD and row.as_declared and not row.flaky and row.seconds > 0:
-                samples[row.target][row.key].append(row.seconds)
+                samples[row.target][timings.key_of(row.key, row.depth)].append(row.seconds)
     return {target: {key: p75(values) for key, values in cases.items()} for target, cases in samples.items()}
 
 

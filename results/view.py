@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from results.ops.ask import Ops
 from schemas.case import Expectation
 from schemas.record import ErrorInfo, Record
 from schemas.report import ReportHead, Unchecked
@@ -13,10 +14,14 @@ from schemas.words import Outcome
 
 
 class View(msgspec.Struct, frozen=True):
-    """``records`` may be walked as often as a writer likes; each walk may read them from disk anew."""
+    """``records`` may be walked as often as a writer likes; each walk may read them from disk anew.
+
+    ``ops`` are the operations of the cases that go op by op; None where there is none.
+    """
 
     head: ReportHead
     records: Sequence[Record]
+    ops: Ops | None = None
 
 
 def title(head: ReportHead) -> str:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from results.journal import OPS
 from results.view import View
 
 
 def write_all(view: View, folder: Path) -> tuple[Path, ...]:
     """The files written. Each is made beside its final name and moved there, so that a kill leaves no half file."""
-    from results.writers.registry import WRITERS  # noqa: PLC0415  (openpyxl takes 0.2 s to import)
+    from results.writers.ops_json import write_folder  # noqa: PLC0415  (openpyxl takes 0.2 s to import)
+    from results.writers.registry import OP_WRITERS, WRITERS  # noqa: PLC0415
 
     folder.mkdir(parents=True, exist_ok=True)
     written: list[Path] = []
-    for name, writer in WRITERS.items():
+    writers = {**WRITERS, **(OP_WRITERS if view.ops is not None else {})}
+    for name, writer in writers.items():
         final = folder / name
         draft = folder / f".{name}.part"
         try:
@@ -22,4 +25,7 @@ def write_all(view: View, folder: Path) -> tuple[Path, ...]:
         finally:
             draft.unlink(missing_ok=True)
         written.append(final)
+    for name in OP_WRITERS if view.ops is None else ():
+        (folder / name).unlink(missing_ok=True)  # of an earlier report
+    write_folder(view, folder / OPS)
     return tuple(written)

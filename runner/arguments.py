@@ -18,6 +18,8 @@ examples:
   python -m runner torch/mine --target cpu --path onnx --mode train --opt-level O3 --save-ir
   python -m runner torch/mine --target cpu --depth import --emit onnx,torch-mlir,linalg,stablehlo
   python -m runner 'onnx/node/test_softmax*' --target cpu --depth compile --keep all
+  python -m runner torch/mine --target cpu --depth execute-op-by-op          each operation alone
+  python -m runner torch/mine --target cpu --depth execute-op-by-op --op 12  one of them, anew
   python -m runner out/s/cpu/0/bundles/onnx/abs__onnx        go on from a kept bundle, wherever it lies now
   python -m runner BUNDLE --from compiled_inference          with the bundle's compiled module: no compiler is needed
 
@@ -83,6 +85,13 @@ def _add_what(group: argparse._ArgumentGroup) -> None:
         default="",
         help=f"also write each model as {', '.join(FILES)}, beside the records in emit/; with CASE-OR-MODEL",
     )
+    group.add_argument(
+        "--op",
+        metavar="INDEX|KEY",
+        help="op by op, only this operation, and anew: its index, the beginning of its digest, or a name; "
+        "with CASE-OR-MODEL",
+    )
+    group.add_argument("--profile-ops", action="store_true", help="op by op, also measure how long each one takes")
     group.add_argument("--load-inputs", action="store_true", help="take inputs and golden from the model's stored data")
     group.add_argument("--collect-only", action="store_true", help="print the case ids and stop")
 

@@ -41,6 +41,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _main(options: Options) -> int:
     logging.basicConfig(level=options.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
     batches = _batches(options)
+    if options.op or options.profile_ops:
+        from runner.opcases import check_chosen  # noqa: PLC0415 - keeps --help quick
+
+        check_chosen(options, (case for batch in batches for case in batch.cases))
     if options.collect_only:
         return _collect(batches)
     outcomes, emitted = _run(batches, options)

@@ -11,6 +11,7 @@ from typing import TextIO
 from results.step_summary import append_summary
 from results.text import log_lines
 from runner.annotations import notice, one_error, workflow_errors
+from runner.opcases import told
 from runner.options import Options
 from runner.progress import clock
 from runner.reproduce import bundle_command
@@ -25,7 +26,8 @@ def show(outcome: Outcome, options: Options, environment: Mapping[str, str], str
     """Print what a person wants to know at the end, and what GitHub reads."""
     stream = stream or sys.stdout
     unexpected = _hindered(outcome) or _failures(outcome)
-    for text in (*_slowest(outcome.records, options.durations), *unexpected, *_ending(outcome)):
+    operations = told(outcome.records[:_MOST_FAILURES], outcome.batch.folder, each=bool(options.op))
+    for text in (*_slowest(outcome.records, options.durations), *operations, *unexpected, *_ending(outcome)):
         print(log_lines(text), file=stream)  # what a model or a tool said must not speak to GitHub
     if environment.get("GITHUB_ACTIONS") == "true":
         for line in _annotations(outcome):

@@ -63,9 +63,7 @@ class _Answer(msgspec.Struct, frozen=True):
     said: str
 
 
-def probe(
-    toolchain: Toolchain, target: Target, stages: Collection[Stage], paths: Collection[Path] = ()
-) -> Readiness:
+def probe(toolchain: Toolchain, target: Target, stages: Collection[Stage], paths: Collection[Path] = ()) -> Readiness:
     """Look for the compiler's backend and the device, as far as ``stages`` need them; takes milliseconds.
 
     ``paths``: those whose own needs are looked for too.

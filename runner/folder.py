@@ -16,6 +16,7 @@ from runner.bundle.seal import Rules, seal
 from runner.protocol import Job
 from schemas.bundle import BUNDLE_FILE
 from schemas.case import Case
+from schemas.ops import OP_FOLDER, OP_RUN_FOLDER
 from schemas.record import Provenance, Record, StageResult
 from schemas.words import StageStatus
 
@@ -23,7 +24,7 @@ log = logging.getLogger("runner.folder")
 
 #: What a run leaves in its folder; a fresh run removes exactly these and nothing that somebody else put there.
 _REPORTS = ("records.jsonl", "results.json", "junit.xml", "report.xlsx", "summary.md")
-_LEAVINGS = (*_REPORTS, "logs", "work", "again", "bundles", "emit")
+_LEAVINGS = (*_REPORTS, "logs", "work", "again", "bundles", "emit", OP_FOLDER)
 _USUAL = Rules(level=Cleanup.LARGE, limit=DEFAULT_LIMIT)
 
 
@@ -53,6 +54,11 @@ class ShardFolder:
     def journal(self) -> pathlib.Path:
         """``records.jsonl``."""
         return self.root / "records.jsonl"
+
+    @property
+    def keep(self) -> Keep:
+        """Which cases leave a bundle."""
+        return self._keep
 
     @property
     def again(self) -> ShardFolder:
@@ -127,6 +133,8 @@ class ShardFolder:
         shutil.rmtree(self._work(case), ignore_errors=True)
         if logs:
             shutil.rmtree(self._logs(case), ignore_errors=True)
+            shutil.rmtree(self.root / OP_FOLDER / case.key, ignore_errors=True)
+            (self.root / OP_FOLDER / f"{case.key}.jsonl").unlink(missing_ok=True)
 
     def with_logs(self, stages: tuple[StageResult, ...]) -> tuple[StageResult, ...]:
         """The stages, without the log that one that was cut off would have written but had not begun."""
@@ -141,8 +149,9 @@ class ShardFolder:
         """Remove what nothing is left in: folders, and the logs of our own processes that had nothing to say."""
         for log in (self.zygote_log, self.prepare_log):
             _drop_empty(log)
-        for name in ("work", "bundles"):
+        for name in ("work", "bundles", OP_FOLDER):
             _discard_empty(self.root / name)
+        shutil.rmtree(self.again.root / OP_FOLDER / OP_RUN_FOLDER, ignore_errors=True)
         _discard_empty(self.root / "again")
 
     def _work(self, case: Case) -> pathlib.Path:

@@ -11,8 +11,9 @@ from runner.disabled import any_disabled, disproof, notes_on_checks
 from runner.process import signal_name
 from runner.protocol import Ending, Event, Finished, StageEnded, StageStarted, stage_log
 from runner.signature import OUT_OF_MEMORY
-from runner.stages.plan import LAST_STAGE
+from runner.stages.plan import LAST_STAGE, WHOLE, stages_of
 from schemas.case import Case, Expectation
+from schemas.opwords import OpStatus, OpTotals
 from schemas.record import ErrorInfo, Record, StageResult
 from schemas.words import (
     EXIT_NOT_RUN,
@@ -25,7 +26,6 @@ from schemas.words import (
     StageStatus,
 )
 
-_ORDER = tuple(Stage)
 _GOOD = (StageStatus.PASS, StageStatus.SKIP)
 _EXPECTABLE = (Outcome.FAIL, Outcome.CRASH, Outcome.TIMEOUT, Outcome.OOM)
 _DEADLINES = ("stage-deadline", "case-deadline")
@@ -56,9 +56,11 @@ def judge(
 ) -> Record:
     """The one record of a case.
 
-    PASS only where the last stage of the depth passed and, for ``execute``, elements were compared. A worker that went
-    without its last word has crashed whatever its exit code, in the stage that was running. An expected failure must
-    agree in stage, kind of end and signature.
+    PASS only where the last stage of the depth passed and, for ``execute``, elements were compared; op by op, where the
+    walk came to its end, whatever the operations did.
+
+    A worker that went without its last word has crashed whatever its exit code, in the stage that was running. An
+    expected failure must agree in stage, kind of end and signature.
     """
     story = _read(case, events, ending)
     outcome, reason, detail = _outcome(case, story)
@@ -75,7 +77,7 @@ def judge(
         mode=case.mode,
         outcome=outcome,
         exit_status=_exit_status(outcome, story.failed),
-        reached_depth=_reached(story.stages),
+        reached_depth=_reached(story.stages, last.ops),
         shard=shard,
         attempt=attempt,
         group=case.group,
@@ -84,7 +86,7 @@ def judge(
         expectation=case.expectation,
         skip_reason=reason,
         skip_detail=detail,
-        stages=_with_skipped(story),
+        stages=_with_skipped(case, story),
         comparisons=last.comparisons,
         tokens=last.tokens,
         casts=last.casts,
@@ -98,6 +100,8 @@ def judge(
             *notes,
             *_afterwards(story, ending),
         ),
+        ops=last.ops,
+        intermediates=last.intermediates,
         metrics={name: value for name, value in last.metrics.items() if math.isfinite(value)},
         flags=last.flags if story.last_word else None,
         seed=case.seed,
@@ -117,7 +121,7 @@ def _read(case: Case, events: Sequence[Event], ending: Ending) -> _Story:
         return _Story(stages, bad.error or ErrorInfo(signature=f"{bad.result.stage} failed without a word"), last_word)
     if last_word is not None and ending.reason != "bad-events":
         return _numerics(case, stages, last_word)
-    running = _running(events)
+    running = _running(case, events)
     status, error = _cut_off(running, ending)
     cut = StageResult(
         stage=running,
@@ -141,7 +145,7 @@ def _numerics(case: Case, stages: tuple[StageResult, ...], last_word: Finished) 
     return _Story(failed, ErrorInfo(signature=failure), last_word)
 
 
-def _running(events: Sequence[Event]) -> Stage:
+def _running(case: Case, events: Sequence[Event]) -> Stage:
     """The stage that was begun and did not end; between two stages, the one that would have come next."""
     stage, open_ = Stage.SETUP, True
     for event in events:
@@ -149,7 +153,8 @@ def _running(events: Sequence[Event]) -> Stage:
             stage, open_ = event.stage, True
         elif isinstance(event, StageEnded):
             stage, open_ = event.result.stage, False
-    following = _ORDER[_ORDER.index(stage) + 1 :]
+    order = stages_of(case.depth)
+    following = order[order.index(stage) + 1 :] if stage in order else ()
     return stage if open_ or not following else following[0]
 
 
@@ -174,7 +179,7 @@ def _outcome(case: Case, story: _Story) -> tuple[Outcome, SkipReason | None, str
     """The outcome before the expectation is heard; for SKIP, the reason and its detail."""
     if story.failed is not None:
         return Outcome(story.failed.status), None, ""
-    last = LAST_STAGE.get(case.depth, Stage.COMPARISON)
+    last = LAST_STAGE[case.depth]
     if any(each.stage is last and each.status is StageStatus.PASS and not each.reused for each in story.stages):
         return Outcome.PASS, None, ""
     return Outcome.SKIP, SkipReason.NOT_COMPARED, f"{last} was not run, so that nothing is proved"
@@ -206,18 +211,28 @@ def _exit_status(outcome: Outcome, failed: StageResult | None) -> str:
     return EXIT_NOT_RUN if outcome is Outcome.SKIP else EXIT_PASS
 
 
-def _reached(stages: tuple[StageResult, ...]) -> Depth | None:
-    """The deepest depth whose last stage really passed."""
+def _reached(stages: tuple[StageResult, ...], ops: OpTotals | None) -> Depth | None:
+    """The deepest depth whose last stage really passed; op by op, as deep as one operation came."""
     passed = {each.stage for each in stages if each.status is StageStatus.PASS}
-    return next((depth for depth, last in reversed(LAST_STAGE.items()) if last in passed), None)
+    if Stage.OP_BY_OP in passed and ops is not None:
+        if ops.by_status[OpStatus.EXECUTED]:
+            return Depth.EXECUTE_OP_BY_OP
+        if ops.by_status[OpStatus.COMPILED]:
+            return Depth.COMPILE_OP_BY_OP
+    whole = (depth for depth, last in reversed(LAST_STAGE.items()) if last in passed and last is not Stage.OP_BY_OP)
+    return next(whole, None)
 
 
-def _with_skipped(story: _Story) -> tuple[StageResult, ...]:
-    """A case that came to its end shows the stages left out as SKIP; one that did not, only those it entered."""
+def _with_skipped(case: Case, story: _Story) -> tuple[StageResult, ...]:
+    """A case that came to its end shows the stages left out as SKIP; one that did not, only those it entered.
+
+    The stages of a whole model and those of its operations are no part of each other.
+    """
     if story.failed is not None:
         return story.stages
     results = {each.stage: each for each in story.stages}
-    return tuple(results.get(stage) or StageResult(stage=stage, status=StageStatus.SKIP) for stage in _ORDER)
+    order = stages_of(case.depth) if LAST_STAGE[case.depth] is Stage.OP_BY_OP else WHOLE
+    return tuple(results.get(stage) or StageResult(stage=stage, status=StageStatus.SKIP) for stage in order)
 
 
 def _afterwards(story: _Story, ending: Ending) -> tuple[str, ...]:

@@ -57,6 +57,11 @@ def tree_bytes(pid: int) -> int:
     return sum(resident_bytes(each) for each in descendants(pid))
 
 
+def proportional_bytes(pid: int) -> int:
+    """The same with shared pages counted once, each process its part of them; takes milliseconds."""
+    return sum(_kib(f"/proc/{each}/smaps_rollup", b"Pss:") or 0 for each in descendants(pid))
+
+
 def high_water_bytes(pid: int) -> int | None:
     """The largest resident size that ``pid`` has had since it was executed; None when it is gone."""
     return _kib(f"/proc/{pid}/status", b"VmHWM:")

@@ -14,6 +14,7 @@ from runner.bundle.cleanup import DEFAULT_LIMIT, Cleanup, parse_level
 from runner.bundle.options import for_bundles, given_bundles, size_limit
 from runner.emit_forms import Form
 from runner.folder import Keep
+from runner.optionvalues import chosen
 from runner.overrides import OVERRIDES, depth_of, settings_of
 from schemas.case import Setting
 from schemas.errors import UsageError
@@ -47,6 +48,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     cleanup: Cleanup = Cleanup.LARGE
     bundle_limit: int = DEFAULT_LIMIT
     accept_changes: bool = False
+    op: str = ""  # only these operations, of cases that go op by op
+    profile_ops: bool = False
     load_inputs: bool = False
     resume: bool = False
     rerun: bool = True
@@ -83,6 +86,7 @@ def parse(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None =
             "mode": optionvalues.word("--mode", Mode, given["mode"]),
             "emit": optionvalues.words("--emit", Form, given["emit"]),
             "lowering": optionvalues.word("--lowering", Lowering, given["lowering"]),
+            "op": chosen(given["op"]),
             "keep": keep,
             "cleanup": parse_level(given["cleanup"] or "large"),
             "bundle_limit": size_limit(given["bundle_limit"]),
@@ -102,6 +106,8 @@ def parse(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None =
 def _check(options: Options) -> None:
     if options.shard and (options.names or options.bundles):
         raise UsageError("--shard and CASE-OR-MODEL exclude each other", "narrow a shard with --tests REGEX")
+    if options.op and not options.names:
+        raise UsageError("--op needs CASE-OR-MODEL, whose operation it is", "name the model, and --target")
     if options.bundles:
         for_bundles(options)
     elif options.from_stage or options.accept_changes:

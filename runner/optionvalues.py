@@ -92,6 +92,13 @@ def flags(option: str, text: str) -> tuple[str, ...]:
     return found
 
 
+def chosen(text: str | None) -> str:
+    """What --op names; raises UsageError for what can name no operation."""
+    if text is not None and (not text.strip() or text != text.strip()):
+        raise UsageError(f"--op {text!r}: names no operation", "give an index, a digest or an operation's name")
+    return text or ""
+
+
 def _close(text: str, choices: tuple[str, ...]) -> str:
     from suites.findings import did_you_mean  # noqa: PLC0415 - only a mistake needs it
 

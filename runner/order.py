@@ -26,6 +26,11 @@ def jobs_at_a_time(target: Target, wanted: int | None) -> int:
     return wanted or target.jobs or len(os.sched_getaffinity(0))
 
 
+def op_timeout_of(case: Case, scale: float) -> float:
+    """Seconds of one operation, op by op."""
+    return case.op_timeout * scale
+
+
 def limits_of(case: Case, *, timeout: float | None, scale: float) -> Limits:
     """A case's deadlines in seconds: its own or ``timeout`` for the whole, its own for each stage, times ``scale``."""
     return Limits(

@@ -55,12 +55,7 @@ class Override(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _depth(said: str, text: str) -> Depth:
-    from runner.stages.plan import LAST_STAGE  # noqa: PLC0415 - keeps --help quick
-
-    depth = optionvalues.word(said, Depth, text)
-    if depth not in LAST_STAGE:
-        raise UsageError(f"{said}: the runner cannot run to the depth {text!r}", f"use one of {', '.join(LAST_STAGE)}")
-    return Depth(depth)
+    return Depth(optionvalues.word(said, Depth, text) or text)
 
 
 def _level(said: str, text: str) -> str:
@@ -98,8 +93,14 @@ OVERRIDES: Mapping[str, Override] = MappingProxyType(
             Override(
                 name="verify", takes="BOOL", doc="whether to compare; without, no case reads PASS", key="tuning.verify",
                 read=optionvalues.boolean, apply=_tuned("verify"), stage=Stage.COMPARISON,
-                elsewhere=("TT_TORCH_VERIFY_OP_BY_OP", "TT_TORCH_VERIFY_INTERMEDIATES"),
-                note="whole models; theirs compare operators and intermediate values",
+                elsewhere=("TT_TORCH_VERIFY_OP_BY_OP",), note="whole models; theirs compares operators",
+            ),
+            Override(
+                name="verify-intermediates", takes="BOOL",
+                doc="also compare every tensor between inputs and outputs, and name the first that diverges",
+                key="tuning.verify-intermediates", read=optionvalues.boolean, apply=_tuned("verify_intermediates"),
+                stage=Stage.COMPARISON, elsewhere=("TT_TORCH_VERIFY_INTERMEDIATES",),
+                note="compiles the model again: see intermediates.md",
             ),
             Override(
                 name="save-ir", takes="BOOL", doc="keep the compiler's IR after each phase beside the case's logs",

@@ -24,7 +24,8 @@ from schemas.errors import E2EShardError
 from schemas.words import SourceKind
 
 _DOWNLOADS_AT_A_TIME = 4
-_REMOTE = (SourceKind.ONNX_URL, SourceKind.FILE)
+_REMOTE = (SourceKind.ONNX_URL, SourceKind.MLIR_URL, SourceKind.FILE)
+_LOCAL = (SourceKind.ONNX_FILE, SourceKind.MLIR_FILE, SourceKind.PYTHON)
 
 
 def prepare(source: Source, store: Store, base: pathlib.Path, *, force: bool) -> Prepared:
@@ -41,7 +42,7 @@ def prepare(source: Source, store: Store, base: pathlib.Path, *, force: bool) ->
 
 
 def _absolute(source: Source, base: pathlib.Path) -> Source:
-    if source.kind not in (SourceKind.ONNX_FILE, SourceKind.PYTHON):
+    if source.kind not in _LOCAL:
         return source
     return Source(source.kind, str((base / source.locator).absolute()), source.sha256)
 

@@ -7,8 +7,9 @@ from typing import Any
 import msgspec
 
 from schemas.case import Case, Source
-from schemas.record import CastInput, ErrorInfo, Flags, OutputComparison, StageResult, TokenComparison
-from schemas.target import Target
+from schemas.opwords import OpTotals
+from schemas.record import CastInput, ErrorInfo, Flags, OutputComparison, Provenance, StageResult, TokenComparison
+from schemas.target import StageTimeout, Target
 from schemas.words import Stage
 
 
@@ -20,6 +21,22 @@ class Toolchain(msgspec.Struct, frozen=True, kw_only=True):
     iree_run_module: str
     library: str  # libIREECompiler.so: its hash identifies the compiler build
     origin: str  # "package", "--compiler", "toolchain:"
+
+
+class OpByOp(msgspec.Struct, frozen=True, kw_only=True):
+    """What a case that goes op by op needs beside its job; all places are absolute."""
+
+    journal: str  # file of its operations
+    root: str  # folder that what the journal names is relative to
+    bundles: str  # folder for its failing operations; empty where none are kept
+    shared: str  # folder of the results that only this run's cases share
+    store: str  # root of the store, where those lie that later runs share too
+    reproduce: str  # the command that runs the case alone; an operation's `--op` is added
+    largest: int  # bytes of values that a bundle may hold
+    timeout: float  # seconds of one operation
+    made: Provenance = Provenance()  # tools, device and host: what a result depends on beside the operation
+    only: str = ""  # an index, a digest's beginning or a name: nothing else is run, and that anew
+    profile: bool = False  # also measure how long each operation takes
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +53,9 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     keep: bool = False  # leave every stage's results in the folder, for a bundle
     bundle: str = ""  # folder of a bundle, read-only: what the stages of `reused` left is taken from it
     reused: tuple[StageResult, ...] = ()
+    ops: OpByOp | None = None  # where the case goes op by op
+    deadline: float = 0.0  # seconds that the scheduler grants the case; 0: the case's own
+    stage_deadlines: tuple[StageTimeout, ...] = ()  # likewise of its stages
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -66,6 +86,8 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
     tokens: tuple[TokenComparison, ...] = ()
     casts: tuple[CastInput, ...] = ()
     metrics: dict[str, float] = {}
+    ops: OpTotals | None = None
+    intermediates: tuple[OutputComparison, ...] = ()
     flags: Flags = Flags()
     notes: tuple[str, ...] = ()
 

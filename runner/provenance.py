@@ -24,10 +24,13 @@ _DISTRIBUTIONS = (
     "e2eshard",
     "iree-base-compiler",
     "iree-base-runtime",
+    "jaxlib",
     "ml_dtypes",
     "numpy",
     "onnx",
     "onnxruntime",
+    "onnxscript",
+    "torch",
     "torch-mlir",
 )
 _COMPILER_VERSION = re.compile(r"IREE compiler version (?P<version>\S+)(?: @ (?P<commit>\w+))?")

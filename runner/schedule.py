@@ -15,7 +15,7 @@ from typing import Protocol
 
 import msgspec
 
-from runner.memory import ADMISSION_RESERVE, available_bytes, tree_bytes
+from runner.memory import ADMISSION_RESERVE, available_bytes, proportional_bytes, tree_bytes
 from runner.pool import Zygote, ZygoteLostError
 from runner.protocol import Ending, Job
 from runner.running import Limits, RunningCase, Verdict, case_log
@@ -199,6 +199,8 @@ class Scheduler:
         used = tree_bytes(case.pid)
         case.peak_rss = max(case.peak_rss, used)
         limit = case.limits.memory
+        if used > limit and case.job.ops is not None:  # its operations' forks share the model's pages with it
+            used = proportional_bytes(case.pid)
         if used <= limit:
             return None
         return Verdict("memory-limit", f"held {used // 1024**2} MiB; its limit is {limit // 1024**2} MiB")

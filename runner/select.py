@@ -118,7 +118,7 @@ def _named(workspace: Workspace, options: Options) -> Iterable[Batch]:
     depths: dict[str, Depth] = {}
     for name in options.names:
         suite, found = _find(workspace, options, target.name, name)
-        wanted = [_as_wished(case, suite, wish, workspace) for case in found]
+        wanted = [_as_wished(case, suite, wish, workspace) for case in _able(found, wish, workspace)]
         chosen.setdefault(suite.name, {}).update((case.id, case) for case in wanted)
         depths[suite.name] = suite.depth
     for suite_name, cases in chosen.items():
@@ -175,6 +175,14 @@ def _meant(cases: Sequence[Case], name: str) -> list[Case]:
         return [case for case in cases if name in (case.id, case.key, case.model)]
     models = set(matching(name, [case.model for case in cases]))
     return [case for case in cases if case.model in models]
+
+
+def _able(cases: Sequence[Case], wish: Wish, workspace: Workspace) -> Sequence[Case]:
+    """Less those whose mode lacks the wished path, where the same name stands for others that have it."""
+    if wish.path is None or wish.mode is not None:
+        return cases
+    able = [case for case in cases if wish.path in workspace.model(case.model).paths_in(case.mode)]
+    return able or cases
 
 
 def _adhoc(workspace: Workspace, options: Options, target: str, name: str) -> Suite:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from runner import devices, judge, provenance, unrun
+from runner import devices, judge, opcases, provenance, unrun
 from runner.bundle.seal import Rules
 from runner.disk import Disk, is_full
 from runner.folder import ShardFolder
@@ -21,19 +21,20 @@ from runner.options import Options
 from runner.order import in_order, jobs_at_a_time, limits_of
 from runner.pool import DEFAULT_WORKER, LIGHT_WORKER, TORCH_WORKER, Zygote
 from runner.progress import Progress, Tally, make_progress
-from runner.protocol import Ending, Job, Toolchain
+from runner.protocol import Ending, Job, OpByOp, Toolchain
 from runner.quarantine import Quarantine
 from runner.reproduce import bundle_command, reproduce_command
 from runner.resume import left_to_do, load_resumable
 from runner.retry import Reruns, doubtful
-from runner.running import RunningCase
+from runner.running import Limits, RunningCase
 from runner.schedule import Planned, Scheduler, Stop
 from runner.select import Batch
-from runner.stages.plan import plan
+from runner.stages.plan import machine_needs, plan
 from runner.supply import Sources, Supplier
 from schemas.case import Case, Skip
 from schemas.errors import CannotStartError, InfraError
 from schemas.record import Provenance, Record, ShardHeader, ShardResults
+from schemas.target import StageTimeout
 from schemas.words import Path, SkipReason, Stage
 
 log = logging.getLogger("runner.shard")
@@ -64,6 +65,7 @@ class ShardRun:
         self._folder = ShardFolder(batch.folder, options.keep, rules)
         self._stages = {case.id: _stages(case, batch, options) for case in batch.cases}
         self._cases = {case.id: _expecting(case, self._stages[case.id]) for case in batch.cases}
+        self._needs = {case.id: machine_needs(case, self._stages[case.id]) for case in batch.cases}
         self._records: dict[str, Record] = {}
         self._sources = Sources(
             {each: bundle.source for each, bundle in batch.bundles.items()},
@@ -135,7 +137,7 @@ class ShardRun:
 
     def starting_again(self, case: Case, folder: ShardFolder) -> tuple[Job, str] | None:
         """The job of a second run; None where it cannot be begun."""
-        hindered = self._accident(case) or self._readiness.hinders(self._stages[case.id], case.path)
+        hindered = self._accident(case) or self._readiness.hinders(self._needs[case.id], case.path)
         if hindered or not self._sources.of(case).path:
             return None
         try:
@@ -162,16 +164,17 @@ class ShardRun:
             started=case.started,
             reproduce=self._reproduce(which),
         )
-        return self._quarantine.read(self._disk.read(record))
+        return self._quarantine.read(self._disk.read(opcases.with_totals(record, case.job)))
 
     def _accident(self, case: Case) -> tuple[str, str] | None:
         """What has happened to this machine that keeps a case from being begun: its signature, and why."""
-        return self._disk.hinders() or self._quarantine.hinders(self._stages[case.id])
+        return self._disk.hinders() or self._quarantine.hinders(self._needs[case.id])
 
     def _job(self, case: Case, folder: ShardFolder) -> Job:
         """A case's job with its folders made; raises OSError where there is no room for them."""
         place, logs = folder.make(case)
         resumed = self._batch.bundles.get(case.id)
+        limits = self._limits(case)
         return Job(
             case=case,
             target=self._batch.target,
@@ -184,7 +187,15 @@ class ShardRun:
             keep=self._folder.keeps_bundles,
             bundle=resumed.folder if resumed else "",
             reused=resumed.reused if resumed else (),
+            ops=self._op_by_op(case, folder),
+            deadline=limits.case,
+            stage_deadlines=tuple(StageTimeout(stage, seconds) for stage, seconds in limits.stages.items()),
         )
+
+    def _op_by_op(self, case: Case, folder: ShardFolder) -> OpByOp | None:
+        if Stage.OP_BY_OP not in self._stages[case.id]:
+            return None
+        return opcases.op_by_op(case, folder, self._options, self._reproduce(case))
 
     def _run_cases(self, todo: Sequence[Case], jobs: int, deadline: float, stopped: Callable[[], bool]) -> Stop:
         for case in todo:
@@ -209,11 +220,10 @@ class ShardRun:
             return Stop.INTERRUPTED if stop is Stop.INTERRUPTED else Stop.DONE  # every case has its record by now
 
     def _planned(self, cases: Sequence[Case]) -> list[Planned]:
-        options = self._options
-        return [
-            Planned(case=case, limits=limits_of(case, timeout=options.timeout, scale=options.timeout_scale))
-            for case in cases
-        ]
+        return [Planned(case=case, limits=self._limits(case)) for case in cases]
+
+    def _limits(self, case: Case) -> Limits:
+        return limits_of(case, timeout=self._options.timeout, scale=self._options.timeout_scale)
 
     def _doubtful(self) -> list[Case]:
         """The cases that are to be run a second time, as far as is known now."""
@@ -237,12 +247,12 @@ class ShardRun:
         return TORCH_WORKER if any(_is_torch(case) for case in loaded) else DEFAULT_WORKER
 
     def _needed(self) -> frozenset[Stage]:
-        """The stages that some case of the batch runs."""
-        return frozenset(stage for case in self._cases.values() if case.skip is None for stage in self._stages[case.id])
+        """The stages that some case of the batch runs, or has the needs of."""
+        return frozenset(stage for case in self._cases.values() if case.skip is None for stage in self._needs[case.id])
 
     def _can_run(self, case: Case) -> bool:
         """Whether this machine has what the case needs; if not, the case has its record at once."""
-        missing = self._readiness.hinders(self._stages[case.id], case.path)
+        missing = self._readiness.hinders(self._needs[case.id], case.path)
         if missing is None:
             return True
         if missing.skip:
@@ -337,7 +347,7 @@ class ShardRun:
     def _hindrance(self) -> devices.Hindrance | None:
         """What kept every case from running; None when one could, or when there was nothing to run."""
         real = [case for case in self._cases.values() if case.skip is None]
-        missing = [self._readiness.hinders(self._stages[case.id], case.path) for case in real]
+        missing = [self._readiness.hinders(self._needs[case.id], case.path) for case in real]
         return missing[0] if missing and all(missing) else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
@@ -11,6 +12,7 @@ import msgspec
 
 from runner.protocol import Job
 from runner.tensors import Array
+from schemas.opwords import OpTotals
 from schemas.record import CastInput, OutputComparison, TokenComparison
 
 if TYPE_CHECKING:
@@ -130,11 +132,15 @@ class Work:
     casts: tuple[CastInput, ...] = ()
     comparisons: tuple[OutputComparison, ...] = ()
     tokens: tuple[TokenComparison, ...] = ()
+    ops: OpTotals | None = None
+    intermediates: tuple[OutputComparison, ...] = ()  # of values that diverge, the first ones
     metrics: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()  # of the stages; the frontend has its own
     importer_flags: tuple[str, ...] = ()
     compiler_flags: tuple[str, ...] = ()
     runtime_flags: tuple[str, ...] = ()
+    begun: float = field(default_factory=time.monotonic)
+    stage_begun: float = field(default_factory=time.monotonic)
 
 
 def present(value: T | None, what: str) -> T:

@@ -61,6 +61,8 @@ def run(job: Job, emit: Callable[[Event], None]) -> None:
             tokens=work.tokens,
             casts=work.casts,
             metrics=work.metrics,
+            ops=work.ops,
+            intermediates=work.intermediates,
             flags=Flags(importer=work.importer_flags, compiler=work.compiler_flags, runtime=work.runtime_flags),
             notes=steps.notes(),
         )

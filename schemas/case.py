@@ -9,6 +9,8 @@ from schemas.words import Depth, Lowering, Mode, Outcome, Path, SkipReason, Sour
 
 #: Where a case in mode train says nothing: this part of each output's largest magnitude.
 _TRAIN_ATOL = 0.01
+#: Seconds of one operation where nothing else is said.
+OP_TIMEOUT = 60.0
 
 
 class Tolerance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -110,7 +112,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float = 600.0  # seconds, all stages together
     stage_timeouts: tuple[StageTimeout, ...] = ()
     memory_limit: int = 8 * 1024**3  # bytes
-    op_timeout: float = 60.0  # seconds of one operation, op by op
+    op_timeout: float = OP_TIMEOUT  # seconds of one operation, op by op
     import_flags: tuple[str, ...] = ()
     compile_flags: tuple[str, ...] = ()  # target's flags first, then overrides; the backend adds its own
     run_flags: tuple[str, ...] = ()

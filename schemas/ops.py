@@ -11,6 +11,12 @@ from schemas.opwords import OpBackend, OpSkip, OpStatus
 from schemas.record import ErrorInfo, OutputComparison
 from schemas.words import StageStatus
 
+#: Below a shard's folder: ``ops/<case key>.jsonl``, the journal of one case's operations (lines: ``OpLine``), and
+#: ``ops/<case key>/``, a folder for each failing one.
+OP_FOLDER = "ops"
+#: In it: results that the cases of one run share. Hidden from artifacts, since every one of them is in a journal too.
+OP_RUN_FOLDER = ".shared"
+
 
 class TensorType(msgspec.Struct, frozen=True):
     """One operand or result: numpy's (or ml_dtypes') name of the element type, and the sizes."""
@@ -34,12 +40,19 @@ class OpKey(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class OpStep(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One step of an operation's program: ``import``, ``compile``, ``run`` or ``verify``."""
+    """One step of an operation's program: ``import``, ``compile``, ``run``, ``verify`` or ``profile``."""
 
     name: str
     status: StageStatus
     seconds: float = 0.0
     peak_rss_bytes: int | None = None
+
+
+class OpProfile(msgspec.Struct, frozen=True):
+    """How long one call of an operation takes: the median of several measurements, each of many calls."""
+
+    seconds: float
+    runs: int
 
 
 class OpResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="op"):
@@ -58,9 +71,10 @@ class OpResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
     error: ErrorInfo | None = None
     steps: tuple[OpStep, ...] = ()
     dispatches: int | None = None
+    profile: OpProfile | None = None
     ir: tuple[tuple[str, str], ...] = ()  # IR by rung (torch, linalg, flow), bounded in length
     seconds: float = 0.0
-    reused: bool = False  # taken from the op store
+    reused: bool = False  # taken from the op store, or from another case of the run
     bundle: str = ""  # kept program, relative to the shard's folder
     reproduce: str = ""
 

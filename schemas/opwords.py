@@ -37,10 +37,15 @@ class OpSkip(StrEnum):
     VALUE_KIND = "value-kind"  # sequence, optional, map, string, token values
     CONSTANT = "constant"  # a literal: nothing to compute
     STRUCTURE = "structure"  # getitem, return: no computation
+    NO_VALUES = "no-values"  # an operand has none, since the framework could not run an earlier operation
 
 
 class OpTotals(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A case's operations in numbers. ``by_status`` counts uses by rung, 0 to 7."""
+    """A case's operations in numbers. ``by_status`` counts uses by rung, 0 to 7.
+
+    ``uses`` are the places with an operation of their own, ``skipped`` the others. All but ``unique`` and ``reused``
+    count uses.
+    """
 
     backend: OpBackend
     uses: int

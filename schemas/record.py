@@ -136,6 +136,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     notes: tuple[str, ...] = ()
     metrics: dict[str, float] = {}
     ops: OpTotals | None = None  # of a case that goes op by op
+    intermediates: tuple[OutputComparison, ...] = ()  # the first values between inputs and outputs that diverge
     flags: Flags | None = None
     seed: int = 0
     started: str = ""

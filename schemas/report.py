@@ -24,6 +24,7 @@ class ProblemKind(StrEnum):
     REFUSED = "refused"  # a hostile or oversized part of an archive, a symbolic link
     ABSENT = "absent"  # an input that is not there
     IGNORED = "ignored"  # an input that adds nothing: the same file again, a merged report among the shards
+    OPS_DIFFER = "ops-differ"  # a case's record counts other operations than its journal of operations holds
     MIXED_TOOLS = "mixed-tools"  # shards of one run used different builds of a tool
 
 
@@ -114,6 +115,28 @@ class SignatureTotal(msgspec.Struct, frozen=True, kw_only=True):
     flaky: int = 0  # of the unexpected ones
 
 
+class OpsSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A run's operations in numbers. All but ``cases``, ``unique`` and ``standings`` count uses.
+
+    ``standings``: cases by how far all their operations came. ``failed``: uses that did not come to their end, have
+    wrong outputs, or whose result no journal holds.
+    """
+
+    cases: int
+    uses: int
+    unique: int  # an operation counts once a target
+    skipped: int
+    by_status: tuple[int, ...]  # by rung, 0 to 7
+    verified: int
+    compared: int
+    failed: int
+    timeouts: int
+    crashes: int
+    unknown_errors: int
+    no_result: int
+    standings: dict[str, int]
+
+
 class ReportHead(msgspec.Struct, frozen=True, kw_only=True):
     """Everything of a report but its records; small, whatever the size of the run."""
 
@@ -139,6 +162,7 @@ class ReportHead(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...] = ()
     missing: tuple[MissingCase, ...] = ()
     superseded: tuple[Superseded, ...] = ()
+    ops: OpsSummary | None = None  # where cases go op by op
     shards: tuple[ShardEntry, ...] = ()
 
 

@@ -52,6 +52,7 @@ class Stage(StrEnum):
     COMPILED_INFERENCE = "compiled_inference"
     POSTPROCESSING = "postprocessing"
     COMPARISON = "comparison"
+    OP_BY_OP = "op_by_op"  # instead of the stages between: each operation of the model, compiled and run alone
 
 
 #: Stages that are this project's own (or the model author's), not the compiler's: a failure there is
@@ -111,6 +112,8 @@ class SourceKind(StrEnum):
     ONNX_DATA = "onnx-data"  # a case on disk in the `onnx` package; locator: folder/case name
     ONNX_FILE = "onnx-file"  # an .onnx file; locator: absolute or manifest-relative path
     ONNX_URL = "onnx-url"  # an .onnx file behind a URL; locator: the URL
+    MLIR_FILE = "mlir-file"  # a file of MLIR; locator like ONNX_FILE's
+    MLIR_URL = "mlir-url"  # such a file behind a URL; locator: the URL
     PYTHON = "python-file"  # a class of the authoring face; locator: path.py:Class[variant], path like ONNX_FILE's
     FILE = "file"  # what a model's code asks `get_file` for; locator: get_file's argument. Never a case's own source
 
@@ -121,6 +124,7 @@ class Extra(StrEnum):
     TORCH = "torch"
     TORCH_MLIR = "torch-mlir"  # torch brings it too
     S3 = "s3"
+    STABLEHLO = "stablehlo"  # the reference interpreter for StableHLO modules
 
 
 #: ``exit_status`` of a record: ``PASS``, ``Numerics`` or the name of the stage that failed.

@@ -15,10 +15,12 @@ from suites.findings import Findings, did_you_mean
 from suites.known import Known
 from suites.lint import check_disjoint, check_listed
 from suites.manifest import Manifest, read_manifest
+from suites.mlirmodels import discover_mlir
 from suites.nodes import shown
-from suites.pythonmodels import discover
+from suites.pythonmodels import FOLDER, discover
 from suites.targets import TARGETS_NAME, Targets, read_targets
 from suites.timings import read_timings
+from suites.twins import check_twins
 
 EXCUSED_NAME = "excused.yaml"
 
@@ -41,12 +43,13 @@ def assemble(suites_dir: Path, findings: Findings, *, unlisted: bool = False) ->
     paths = _manifest_paths(suites_dir, findings)
     read = [(path, read_manifest(path, targets, findings)) for path in paths]
     manifests = _unique([manifest for _, manifest in read if manifest is not None], findings)
-    known = Known(discover(suites_dir, findings))
+    known = Known({**discover(suites_dir, findings), **discover_mlir(suites_dir / FOLDER, findings)})
     planned = {manifest.suite: expand(manifest, targets, known, findings) for manifest in manifests}
     complete = all(manifest is not None for _, manifest in read)
     planned = _attach_all(suites_dir, targets, manifests, planned, findings, complete=complete)
     read_timings(suites_dir, targets.names if targets.known else None, findings)
     check_disjoint(manifests, planned, findings, complete=complete)
+    check_twins(manifests, planned, findings, complete=complete)
     if complete and not unlisted:
         check_listed(suites_dir, planned, known, _excuses(suites_dir, manifests, findings), findings)
     return Assembled(targets=targets, manifests=tuple(manifests), planned=planned, known=known)

@@ -96,6 +96,8 @@ class _Maker:
         model = chosen.model
         mode = self._mode(model, settings)
         paths = self._paths(model, mode, settings) if mode in model.modes else []
+        if Path.DIRECT in paths and not self._is_direct(model, settings):
+            return []
         return [Planned(case=_fill(template, model, path, mode), chosen=chosen, settings=settings) for path in paths]
 
     def _mode(self, model: Model, settings: Settings) -> Mode:
@@ -118,6 +120,15 @@ class _Maker:
             else:
                 self.misfits[traced.at, f"no path {path}{where}", _only(there)].append(model.name)
         return paths if "paths" in settings else [there[0]]
+
+    def _is_direct(self, model: Model, settings: Settings) -> bool:
+        """Whether nothing asks for a lowering of what is handed to the compiler as it is."""
+        traced = settings["lowering"][-1]
+        if traced.value != Lowering.TORCH:
+            self.misfits[traced.at, f"no lowering {traced.value}", "remove it, or write `lowering: torch`"].append(
+                model.name
+            )
+        return bool(traced.value == Lowering.TORCH)
 
     def tell_misfits(self) -> None:
         """One finding a line that asks for what its models have not, however many these are."""
@@ -158,6 +169,7 @@ class _Maker:
             "owner": _one(settings, "owner") if "owner" in settings else "",
             "timeout": _one(settings, "timeout"),
             "stage_timeouts": _stage_timeouts(settings),
+            "op_timeout": _one(settings, "op-timeout"),
             "memory_limit": _one(settings, "memory-limit"),
             "import_flags": _many(settings, "import-flags"),
             "compile_flags": _many(settings, "compile-flags"),
@@ -190,6 +202,7 @@ def _fill(template: Case, model: Model, path: Path, mode: Mode) -> Case:
         files=tuple(model.code.value("files", ())) if model.code else (),
         timeout=template.timeout,
         stage_timeouts=template.stage_timeouts,
+        op_timeout=template.op_timeout,
         memory_limit=template.memory_limit,
         import_flags=template.import_flags,
         compile_flags=template.compile_flags,

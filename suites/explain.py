@@ -25,6 +25,7 @@ from suites.units import show_duration, show_size
 #: How effective values read; everything else is shown as it is.
 _SHOW: dict[str, Callable[[float], str]] = {
     "timeout": show_duration,
+    "op-timeout": show_duration,
     "memory-limit": lambda size: show_size(int(size)),
     "tuning.externalize-above": lambda size: show_size(int(size)),
 }
@@ -132,7 +133,7 @@ def _entry_place(one: Planned) -> object:
 
 
 def _selector(entry: object) -> str:
-    for key in ("onnx", "python", "name", "tag"):
+    for key in ("onnx", "python", "mlir", "name", "tag"):
         found = getattr(entry, key)
         if found is not None:
             return f"{key}: {found.value}"

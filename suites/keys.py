@@ -15,8 +15,10 @@ URL_PATTERN = r"^https?://\S+$"
 
 #: What the runner can do with the models there are; the other words of `Depth` and `Path` have no machinery behind
 #: them.
-DEPTHS: tuple[Depth, ...] = (Depth.IMPORT, Depth.LOWER, Depth.COMPILE, Depth.EXECUTE)
-PATHS: tuple[Path, ...] = (Path.TORCH_MLIR, Path.ONNX, Path.ORT_EP)
+DEPTHS: tuple[Depth, ...] = (
+    Depth.IMPORT, Depth.LOWER, Depth.COMPILE, Depth.COMPILE_OP_BY_OP, Depth.EXECUTE_OP_BY_OP, Depth.EXECUTE,
+)  # fmt: skip
+PATHS: tuple[Path, ...] = (Path.TORCH_MLIR, Path.ONNX, Path.ORT_EP, Path.DIRECT)
 FAILURES: tuple[Outcome, ...] = (Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH, Outcome.OOM)
 BACKENDS: tuple[str, ...] = ("llvm-cpu", "vmvx", "vulkan-spirv", "rocm", "cuda", "metal-spirv", "amd-aie")
 #: Element types of a model's inputs, under numpy's names (and bfloat16).
@@ -81,6 +83,9 @@ TUNING: Keys = {
     ),
     "save-ir": _switch("Keep the compiler's IR after each of its phases beside the logs.", example=True),
     "verify": _switch("Compare; a case that does not never reads PASS.", example=False),
+    "verify-intermediates": _switch(
+        "Also compare every tensor between inputs and outputs, and name the first that diverges.", example=True
+    ),
 }
 
 STAGE_TIMEOUTS = Field(
@@ -113,6 +118,7 @@ PER_TARGET: Keys = {
     ),
     "timeout": Field(kind=Kind.DURATION, doc="Deadline of one case, all stages together.", example="10m"),
     "stage-timeouts": STAGE_TIMEOUTS,
+    "op-timeout": Field(kind=Kind.DURATION, doc="Deadline of one operation, op by op.", example="1m"),
     "import-flags": _flags("Added to the importer's flags.", "--opset-version=17"),
     "compile-flags": _flags("Added to the compiler's flags, after the target's.", "--iree-opt-level=O2"),
     "run-flags": _flags("Added to the runtime's flags, after the target's.", "--task_topology_group_count=1"),
@@ -166,7 +172,7 @@ SETTINGS: Keys = {
 
 MODEL: Keys = {
     "name": _text(
-        "A model's name, or a glob over names (* also crosses slashes); beside `onnx:` and `python:` the name to give.",
+        "A model's name, or a glob over names (* also crosses slashes); beside a file or class the name to give.",
         example="onnx/node/test_abs*",
     ),
     "tag": _text("Takes every model that bears this tag.", example="conv"),
@@ -175,8 +181,12 @@ MODEL: Keys = {
         "A tester class: file.py:Class, the path relative to this manifest; file.py:Class[variant] takes one variant.",
         example="./my_model.py:MyTester",
     ),
+    "mlir": _text(
+        "A module in MLIR (StableHLO, linalg, tosa), .mlir or .mlirbc, relative to this manifest, or an http(s) URL.",
+        example="./my_model.mlir",
+    ),
     "sha256": _text(
-        "Checksum of the file behind `onnx:`.",
+        "Checksum of the file behind `onnx:` or `mlir:`.",
         pattern=r"^[0-9a-f]{64}$",
         says="a SHA-256 checksum",
         hint="write its 64 lower-case hexadecimal digits",
@@ -214,8 +224,24 @@ MANIFEST: Keys = {
     "targets": Field(
         kind=Kind.TEXTS, doc="Names from targets.yaml.", example=["cpu"], required=True,
     ),
+    "only": Field(
+        kind=Kind.TEXTS, doc="Targets that entries without an `only` of their own are for.", example=["cpu"]
+    ),
     "disjoint-with": Field(
         kind=Kind.TEXTS, doc="Suites that may not share a model with this one.", example=["e2e-compile"]
+    ),
+    "disjoint-per-target-with": Field(
+        kind=Kind.TEXTS,
+        doc="Suites that may not run a model on a target on which this one runs it.",
+        example=["nightly-op-by-op"],
+    ),
+    "twin-in": _text(
+        "The suite that must run, on the same target, what this one runs; the catalogue's cases are exempt.",
+        example="weekly-op-by-op",
+    ),
+    "twin-in-bring-up": _text(
+        "Instead of `twin-in`: the suite for models that are expected to fail before their outputs are compared.",
+        example="nightly-op-by-op",
     ),
     "defaults": Field(
         kind=Kind.MAPPING, doc="Settings of every model of the suite.", keys=SETTINGS, example={"timeout": "10m"}
@@ -229,7 +255,8 @@ MANIFEST: Keys = {
         item=Field(kind=Kind.MAPPING, doc="Settings of the group.", keys=SETTINGS, example={"timeout": "20m"}),
     ),
     "models": Field(
-        kind=Kind.ENTRIES, doc="What is tested.", keys=MODEL, example=[{"name": "onnx/node/*"}], required=True
+        kind=Kind.ENTRIES, doc="What is tested; an empty list is a suite that waits for its first model.", keys=MODEL,
+        example=[{"name": "onnx/node/*"}], required=True, empty=True,
     ),
     "excused": EXCUSED,
 }  # fmt: skip

@@ -17,7 +17,7 @@ from suites.modelfile import TesterClass
 class Model(msgspec.Struct, frozen=True, kw_only=True):
     """One thing under test, before it meets a target. `code` is the class of a model that is a Python file.
 
-    The first of `paths` is the default.
+    `place` is where a model that is another file lies. The first of `paths` is the default.
     """
 
     name: str
@@ -26,6 +26,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     skip: Skip | None = None
     group: str = ""
     code: TesterClass | None = None
+    place: Location | None = None
     paths: tuple[Path, ...] = ONNX_PATHS
     modes: tuple[Mode, ...] = (Mode.EVAL,)
     train_paths: tuple[Path, ...] = ()
@@ -42,7 +43,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def at(self) -> Location:
         """Where it is declared; raises KeyError for a model that only a manifest names."""
-        return self.code.at if self.code else catalog.place_of(self.name)
+        return self.code.at if self.code else self.place or catalog.place_of(self.name)
 
 
 class Known(Mapping[str, Model]):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from schemas.case import OP_TIMEOUT
 from schemas.errors import Location
 from schemas.target import Target
 from suites.fields import Entry, Table
@@ -86,6 +87,7 @@ def target_settings(declared: DeclaredTarget) -> Settings:
     label = f"target {declared.target.name}"
     settings: Settings = {
         "timeout": (Traced(declared.target.case_timeout, BUILT_IN, "default"),),
+        "op-timeout": (Traced(OP_TIMEOUT, BUILT_IN, "default"),),
         "memory-limit": (Traced(declared.target.memory_limit, BUILT_IN, "default"),),
         "lowering": (Traced("torch", BUILT_IN, "default"),),
         "seed": (Traced(0, BUILT_IN, "default"),),

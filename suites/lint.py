@@ -14,41 +14,55 @@ from suites.known import Known
 from suites.manifest import Manifest
 from suites.nodes import shown
 from suites.select import matching
+from suites.wording import some
 
-_SHOWN = 3  # names given as examples in a finding about many models
+_MEND = "take the models out of one of the two, or remove"
 
 
 def check_disjoint(
     manifests: list[Manifest], planned: dict[str, tuple[Planned, ...]], findings: Findings, *, complete: bool
 ) -> None:
-    """`disjoint-with` names suites that share no model; shared ones are told in both files."""
+    """`disjoint-with` names suites that share no model, `disjoint-per-target-with` those that share none on a target.
+
+    Shared ones are told in both files.
+    """
     by_name = {manifest.suite: manifest for manifest in manifests}
     for manifest in manifests:
-        for entry in manifest.disjoint_with:
-            other = by_name.get(entry.value)
-            if other is None:
-                if complete:
-                    findings.add(entry.at, f"unknown suite {entry.value!r}", did_you_mean(entry.value, by_name))
-            elif other is manifest:
-                findings.add(entry.at, "a suite cannot be disjoint with itself", "name another suite")
-            else:
-                _add_shared(planned[manifest.suite], planned[other.suite], manifest, other, findings)
+        for key, entries in (
+            ("disjoint-with", manifest.disjoint_with),
+            ("disjoint-per-target-with", manifest.disjoint_per_target_with),
+        ):
+            for entry in entries:
+                other = by_name.get(entry.value)
+                if other is None:
+                    if complete:
+                        findings.add(entry.at, f"unknown suite {entry.value!r}", did_you_mean(entry.value, by_name))
+                elif other is manifest:
+                    findings.add(entry.at, "a suite cannot be disjoint with itself", "name another suite")
+                else:
+                    _add_shared(planned, manifest, other, key, findings)
 
 
 def _add_shared(
-    ours: tuple[Planned, ...], theirs: tuple[Planned, ...], manifest: Manifest, other: Manifest, findings: Findings
+    planned: dict[str, tuple[Planned, ...]], manifest: Manifest, other: Manifest, key: str, findings: Findings
 ) -> None:
-    """One finding an entry and file, however many models a glob shares."""
-    our_entry = {one.case.model: _entry_place(one) for one in ours}
-    their_entry = {one.case.model: _entry_place(one) for one in theirs}
-    shared: dict[tuple[Location, Location], list[str]] = defaultdict(list)
-    for model in sorted(our_entry.keys() & their_entry.keys()):
-        shared[our_entry[model], their_entry[model]].append(model)
-    for (here, there), models in shared.items():
-        names = _some(models)
-        remedy = "take the models out of one of the two, or remove `disjoint-with`"
-        findings.add(here, f"{names} also in suite {other.suite} ({there}), and the two must not overlap", remedy)
-        findings.add(there, f"{names} also in suite {manifest.suite} ({here}), and the two must not overlap", remedy)
+    """One finding an entry, file and target (where that matters), however many models a glob shares."""
+    per_target = key != "disjoint-with"
+    ours, theirs = (_entries(planned[one.suite], per_target=per_target) for one in (manifest, other))
+    shared: dict[tuple[Location, Location, str], list[str]] = defaultdict(list)
+    for place in sorted(ours.keys() & theirs.keys()):
+        shared[ours[place], theirs[place], place[1]].append(place[0])
+    for (here, there, target), models in shared.items():
+        names, where = some(models), f" on {target}" if target else ""
+        told = f"{where}, and the two must not overlap{' there' if target else ''}"
+        remedy = f"{_MEND} `{key}`"
+        findings.add(here, f"{names} also in suite {other.suite} ({there}){told}", remedy)
+        findings.add(there, f"{names} also in suite {manifest.suite} ({here}){told}", remedy)
+
+
+def _entries(cases: tuple[Planned, ...], *, per_target: bool) -> dict[tuple[str, str], Location]:
+    """Where each model (on each target) is chosen."""
+    return {(one.case.model, one.case.target if per_target else ""): _entry_place(one) for one in cases}
 
 
 def _entry_place(one: Planned) -> Location:
@@ -77,7 +91,7 @@ def check_listed(
                 excuse.at, f"excused: {excuse.pattern!r} matches no model", did_you_mean(excuse.pattern, names)
             )
         elif listed.issuperset(models):
-            findings.add(excuse.at, f"excused: {_some(models)} in a list after all", "delete this entry")
+            findings.add(excuse.at, f"excused: {some(models)} in a list after all", "delete this entry")
         excused.update(models)
     if not planned:
         return
@@ -90,16 +104,7 @@ def check_listed(
         model = known[models[0]]
         listed_at = Location(f"{shown(suites_dir)}/{catalog.CATALOG_NAME}", model.at.line, 1)
         findings.add(
-            model.at if model.code else listed_at,
-            f"{_some(models)} in no list",
+            model.at if model.code or model.place else listed_at,
+            f"{some(models)} in no list",
             "add them to a manifest, or to `excused:` with the reason",
         )
-
-
-def _some(models: list[str]) -> str:
-    """`a is`, `a and b are`, `a, b, c and 17 more are`."""
-    if len(models) == 1:
-        return f"{models[0]} is"
-    if len(models) <= _SHOWN:
-        return f"{', '.join(models[:-1])} and {models[-1]} are"
-    return f"{', '.join(models[:_SHOWN])} and {len(models) - _SHOWN} more are"

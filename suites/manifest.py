@@ -24,9 +24,9 @@ ADHOC = "adhoc"
 
 
 class ModelEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry of `models:`. Exactly one of `onnx`, `python`, `name` and `tag` selects.
+    """One entry of `models:`. Exactly one of `onnx`, `python`, `mlir`, `name` and `tag` selects.
 
-    `name` beside `onnx` or `python` gives a name.
+    `name` beside `onnx`, `python` or `mlir` gives a name.
     """
 
     number: int
@@ -36,6 +36,7 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True):
     tag: Entry | None = None
     onnx: Entry | None = None
     python: Entry | None = None
+    mlir: Entry | None = None
     sha256: Entry | None = None
     exclude: tuple[Entry, ...] = ()
     group: Entry | None = None
@@ -59,6 +60,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     depth: Depth
     targets: tuple[Entry, ...]
     disjoint_with: tuple[Entry, ...]
+    disjoint_per_target_with: tuple[Entry, ...] = ()
+    twin_in: Entry | None = None
+    twin_in_bring_up: Entry | None = None
     defaults: Layer
     groups: dict[str, Layer]
     models: tuple[ModelEntry, ...]
@@ -98,6 +102,9 @@ def read_manifest(path: Path, targets: Targets, findings: Findings) -> Manifest 
         depth=Depth(_value(table, "depth", Depth.EXECUTE)),
         targets=tuple(e for e in _value(table, "targets", ()) if e.value in targets.names),
         disjoint_with=_value(table, "disjoint-with", ()),
+        disjoint_per_target_with=_value(table, "disjoint-per-target-with", ()),
+        twin_in=table.get("twin-in"),
+        twin_in_bring_up=table.get("twin-in-bring-up"),
         defaults=make_layer("defaults", table.get("defaults"), targets, findings),
         groups=layers,
         models=models,
@@ -144,35 +151,38 @@ def check_target_name(name: str, at: Location, targets: Targets, findings: Findi
 def _read_models(
     table: Table, groups: dict[str, Layer], targets: Targets, findings: Findings
 ) -> tuple[ModelEntry, ...]:
+    only = _value(table, "only", ())
     entries = enumerate(_value(table, "models", ()))
-    return tuple(_read_model(number, entry, groups, targets, findings) for number, entry in entries)
+    read = (_read_model(number, entry, groups, targets, findings) for number, entry in entries)
+    return tuple(one if one.only else msgspec.structs.replace(one, only=only) for one in read)
 
 
 def _read_model(
     number: int, entry: Entry, groups: dict[str, Layer], targets: Targets, findings: Findings
 ) -> ModelEntry:
     table: Table = entry.value
-    selectors = [key for key in ("onnx", "python", "name", "tag") if key in table]
+    selectors = [key for key in ("onnx", "python", "mlir", "name", "tag") if key in table]
     if not selectors and not table.odd:
-        findings.add(entry.at, "model: nothing says which model is meant", "add `name:`, `tag:`, `onnx:` or `python:`")
+        remedy = "add `name:`, `tag:`, `onnx:`, `python:` or `mlir:`"
+        findings.add(entry.at, "model: nothing says which model is meant", remedy)
     if "tag" in selectors and len(selectors) > 1:
         other = selectors[0]
         findings.add(
             table["tag"].key, f"model: `tag` and `{other}` cannot stand in one entry", "make two entries of it"
         )
-    if "onnx" in table and "python" in table:
-        findings.add(
-            table["python"].key, "model: `python` and `onnx` cannot stand in one entry", "make two entries of it"
-        )
-    if "sha256" in table and "onnx" not in table:
-        findings.add(table["sha256"].key, "model: `sha256` belongs to `onnx:`", "remove it")
+    files = [key for key in ("onnx", "python", "mlir") if key in table]
+    for key in files[1:]:
+        message = f"model: `{key}` and `{files[0]}` cannot stand in one entry"
+        findings.add(table[key].key, message, "make two entries of it")
+    if "sha256" in table and not {"onnx", "mlir"} & table.keys():
+        findings.add(table["sha256"].key, "model: `sha256` belongs to `onnx:` or `mlir:`", "remove it")
     group, lost = table.get("group"), "group" in table.odd
     if group and group.value not in groups:
         findings.add(
             group.at, f"unknown group {group.value!r}", did_you_mean(group.value, groups, "declare it under `groups:`")
         )
         group, lost = None, True
-    label = next((str(table[key].value) for key in ("name", "onnx", "python", "tag") if key in table), "entry")
+    label = next((str(table[key].value) for key in ("name", "onnx", "python", "mlir", "tag") if key in table), "entry")
     return ModelEntry(
         number=number,
         at=entry.at,
@@ -181,6 +191,7 @@ def _read_model(
         tag=table.get("tag"),
         onnx=table.get("onnx"),
         python=table.get("python"),
+        mlir=table.get("mlir"),
         sha256=table.get("sha256"),
         exclude=_value(table, "exclude", ()),
         group=group,
@@ -191,7 +202,8 @@ def _read_model(
 
 def _check_only(table: Table, models: tuple[ModelEntry, ...], findings: Findings) -> None:
     suite = [entry.value for entry in _value(table, "targets", ())]
-    for entry in (each for model in models for each in model.only):
+    written = dict.fromkeys((*_value(table, "only", ()), *(each for model in models for each in model.only)))
+    for entry in written:
         if suite and entry.value not in suite:
             message = f"only: the suite does not run on target {entry.value!r}"
             findings.add(entry.at, message, did_you_mean(entry.value, suite, f"it runs on {', '.join(suite)}"))

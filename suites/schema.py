@@ -62,14 +62,14 @@ def _table(table: Keys, used: dict[str, Any]) -> dict[str, Any]:
     if required:
         made["required"] = required
     if table is keys.MODEL:
-        selectors = ("onnx", "python", "name", "tag")
+        selectors = ("onnx", "python", "mlir", "name", "tag")
         made["oneOf"] = [{"required": [each], "not": _any_of(each, selectors)} for each in selectors]
     return made
 
 
 def _any_of(selector: str, selectors: tuple[str, ...]) -> dict[str, Any]:
     """What may not stand beside a selector; a name may stand beside a file, as the name to give."""
-    beside = {"onnx": ("name",), "python": ("name",)}.get(selector, ())
+    beside = ("name",) if selector in ("onnx", "python", "mlir") else ()
     return {"anyOf": [{"required": [each]} for each in selectors if each not in (selector, *beside)]}
 
 

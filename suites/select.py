@@ -20,6 +20,7 @@ from suites.keys import MODEL_PATTERN
 from suites.known import Known, Model
 from suites.locator import parse_locator
 from suites.manifest import Manifest, ModelEntry
+from suites.mlirmodels import mlir_model
 from suites.nodes import shown
 from suites.pythonmodels import entry_models
 
@@ -76,7 +77,7 @@ def _choose(
     broad: dict[str, list[ModelEntry]] = {}
     exact: dict[str, list[ModelEntry]] = {}
     for entry in entries:
-        if entry.onnx is not None or entry.python is not None:
+        if entry.onnx is not None or entry.python is not None or entry.mlir is not None:
             for model in _own_models(entry, manifest, known, own, findings):
                 own[model.name] = model
                 exact.setdefault(model.name, []).append(entry)
@@ -133,10 +134,15 @@ def _own_models(
     entry: ModelEntry, manifest: Manifest, known: Known, own: dict[str, Model], findings: Findings
 ) -> list[Model]:
     """The models that an entry brings along; those whose name is taken become findings."""
-    made = _python_models(entry, manifest, findings) if entry.python else _file_model(entry, manifest, findings)
-    name_at = (entry.name or entry.python or entry.onnx or entry).at
+    if entry.python is not None:
+        made = _python_models(entry, manifest, findings)
+    elif entry.mlir is not None:
+        made = mlir_model(entry, manifest.path.parent, findings)
+    else:
+        made = _file_model(entry, manifest, findings)
+    name_at = (entry.name or entry.python or entry.onnx or entry.mlir or entry).at
     named = [model for model in made if _may_be_called(model, known, own, name_at, findings)]
-    if entry.onnx is not None:
+    if entry.python is None:
         return named
     kept = set(_excluded(entry, [model.name for model in named], findings))
     return [model for model in named if model.name in kept]

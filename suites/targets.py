@@ -23,7 +23,7 @@ _HOSTED_PREFIXES = ("ubuntu-", "windows-", "macos-")
 _HOSTED_JOB_LIMIT = 6 * 3600.0  # GitHub ends a hosted job after six hours
 _SELF_HOSTED_JOB_LIMIT = 5 * 24 * 3600.0
 _HOSTED_CAPACITY = 8  # as a target's `capacity` is where none is given
-_WITHOUT_DEVICE = (Depth.IMPORT, Depth.LOWER, Depth.COMPILE)
+_WITHOUT_DEVICE = (Depth.IMPORT, Depth.LOWER, Depth.COMPILE, Depth.COMPILE_OP_BY_OP)
 
 #: Keys of a target that are not spelled like the field they fill.
 FIELD_OF_KEY = {"setup-time": "setup_seconds", "shard-budget": "shard_minutes"}

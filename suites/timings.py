@@ -3,6 +3,7 @@
 The family of a case is its folder and, for ONNX node cases, the operator type under test (the first tag of its
 catalogue entry): `onnx/node:conv`, `onnx/pytorch-converted`. A case without a record of its own is expected to take
 the median of its family on that target, else of its folder, else of the target, else a fixed guess by kind of source.
+Cases that go op by op have keys and families of their own.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import msgspec
 from schemas.case import Case
 from schemas.codec import decode
 from schemas.errors import Location, ManifestError
-from schemas.words import SourceKind
+from schemas.words import Depth, SourceKind
 from suites import catalog
 from suites.findings import Findings
 from suites.nodes import shown
@@ -34,9 +35,13 @@ _GUESS: Mapping[SourceKind, float] = {
     SourceKind.ONNX_DATA: _CATALOG_GUESS,
     SourceKind.ONNX_FILE: _FILE_GUESS,
     SourceKind.ONNX_URL: _FILE_GUESS,
+    SourceKind.MLIR_FILE: _FILE_GUESS,
+    SourceKind.MLIR_URL: _FILE_GUESS,
     SourceKind.PYTHON: _FILE_GUESS,
 }
+_OPS_GUESS = 60.0
 _DIGITS = 2
+_OPS = "+op-by-op"  # ends the keys of cases that go op by op, which take another time than whole models
 
 
 class TimingsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -58,23 +63,34 @@ class Timings:
         """Seconds this case is expected to take on a target, set-up of the job not included."""
         if case.skip is not None:
             return SKIPPED_SECONDS
-        known = self._recorded.get(target, {}).get(case.key)
+        key = key_of(case.key, case.depth)
+        known = self._recorded.get(target, {}).get(key)
         if known is not None:
             return known
         medians = self._medians.get(target, {})
-        for family in (family_of(case.key, case.tags), folder_of(case.key), ""):
+        for family in (family_of(key, case.tags), folder_of(key), _whole(key)):
             if family in medians:
                 return medians[family]
-        return _GUESS.get(case.source.kind, _FILE_GUESS)
+        return _OPS_GUESS if key != case.key else _GUESS.get(case.source.kind, _FILE_GUESS)
 
     def recorded(self, target: str) -> Mapping[str, float]:
         """What was recorded on a target, by case key."""
         return self._recorded.get(target, {})
 
 
+def key_of(key: str, depth: Depth) -> str:
+    """The key under which a case's duration stands."""
+    return f"{key}{_OPS}" if depth in (Depth.COMPILE_OP_BY_OP, Depth.EXECUTE_OP_BY_OP) else key
+
+
+def _whole(key: str) -> str:
+    """The family of all cases that go as far."""
+    return _OPS if key.endswith(_OPS) else ""
+
+
 def folder_of(key: str) -> str:
-    """`onnx/node` of `onnx/node/test_abs@onnx`."""
-    return key.rpartition("@")[0].rpartition("/")[0]
+    """`onnx/node` of `onnx/node/test_abs@onnx`; those that go op by op are families of their own."""
+    return key.rpartition("@")[0].rpartition("/")[0] + _whole(key)
 
 
 def family_of(key: str, tags: tuple[str, ...]) -> str:
@@ -88,7 +104,7 @@ def _family_medians(seconds: Mapping[str, float]) -> dict[str, float]:
     entries = catalog.by_name()
     for key, value in seconds.items():
         entry = entries.get(key.rpartition("@")[0])
-        for family in {family_of(key, entry.tags if entry else ()), folder_of(key), ""}:
+        for family in {family_of(key, entry.tags if entry else ()), folder_of(key), _whole(key)}:
             groups[family].append(value)
     return {family: statistics.median(values) for family, values in groups.items()}
 

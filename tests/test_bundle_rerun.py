@@ -7,6 +7,7 @@ import stat
 
 import pytest
 
+from runner.stages.plan import WHOLE
 from schemas.bundle import Bundle
 from schemas.codec import decode
 from schemas.record import Record
@@ -46,18 +47,18 @@ def again(kept: Kept, tmp_path: pathlib.Path, names: tuple[str, ...], *options: 
     return records(tmp_path / "out" / "small" / "cpu" / "rerun")
 
 
-@pytest.mark.parametrize("stage", list(Stage))
+@pytest.mark.parametrize("stage", WHOLE)
 def test_every_stage_can_be_gone_on_from_with_the_same_verdict(
     kept: Kept, tmp_path: pathlib.Path, stage: Stage
 ) -> None:
-    possible = ALL if list(Stage).index(stage) <= list(Stage).index(Stage.COMPILATION) else COMPARED
+    possible = ALL if WHOLE.index(stage) <= WHOLE.index(Stage.COMPILATION) else COMPARED
     found = again(kept, tmp_path, possible, "--from", stage)
     assert sorted(found) == sorted(possible)
     for name, record in found.items():
         reused = {each.stage for each in record.stages if each.reused}
         exact = Stage.COMPILATION in reused
         assert verdict(record, exact=exact) == verdict(kept[2][name], exact=exact), name
-        earlier = set(list(Stage)[: list(Stage).index(stage)])
+        earlier = set(WHOLE[: WHOLE.index(stage)])
         assert reused <= earlier
         assert earlier - reused <= {Stage.SETUP, Stage.PREPROCESS_MODEL}  # the model lives in a process only
 
@@ -65,7 +66,7 @@ def test_every_stage_can_be_gone_on_from_with_the_same_verdict(
 def test_without_a_stage_the_rest_is_run(kept: Kept, tmp_path: pathlib.Path) -> None:
     found = again(kept, tmp_path, ALL)
     ran = {name: [each.stage for each in record.stages if not each.reused] for name, record in found.items()}
-    assert ran["good"] == list(Stage)  # all had passed: all is run again
+    assert ran["good"] == list(WHOLE)  # all had passed: all is run again
     assert ran["inexact"] == [Stage.COMPILED_INFERENCE, Stage.POSTPROCESSING, Stage.COMPARISON]
     assert ran["refused"] == [Stage.SETUP, Stage.COMPILATION]
     assert {name: verdict(record) for name, record in found.items()} == {

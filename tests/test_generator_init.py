@@ -22,6 +22,7 @@ WRITTEN = {
     f"{ACTION}/install.py",
     f"{ACTION}/requirements.txt",
     f"{ACTION}/s3.txt",
+    f"{ACTION}/stablehlo.txt",
     f"{ACTION}/torch-mlir.txt",
     f"{ACTION}/torch-version.txt",
     f"{ACTION}/torch.txt",

@@ -19,7 +19,7 @@ from runner.options import parse
 from runner.overrides import COMMAND_LINE, ENVIRONMENT, OTHER_VARIABLES, OVERRIDES, apply, settings_of
 from runner.reproduce import reproduce_command
 from runner.select import select
-from runner.stages.plan import plan
+from runner.stages.plan import WHOLE, plan
 from schemas.case import Case, Setting, Tuning
 from schemas.errors import UsageError
 from schemas.matrix import cases_digest
@@ -35,6 +35,7 @@ REPOSITORY = pathlib.Path(__file__).parent.parent
 VALUES = {
     "depth": ("compile", "compil"),
     "verify": ("false", "perhaps"),
+    "verify-intermediates": ("true", "maybe"),
     "save-ir": ("true", "2"),
     "const-eval": ("false", "never"),
     "const-eval-parameters": ("true", "x"),
@@ -192,7 +193,7 @@ def test_docs_show_the_table() -> None:
 def test_without_comparison_nothing_is_compared() -> None:
     unverified = msgspec.structs.replace(case("a"), tuning=Tuning(verify=False))
     assert Stage.COMPARISON not in plan(unverified)
-    assert Stage.COMPARISON in plan(unverified, stages=tuple(Stage)), "asked for by name"
+    assert Stage.COMPARISON in plan(unverified, stages=WHOLE), "asked for by name"
     assert plan(msgspec.structs.replace(unverified, depth=Depth.COMPILE)) == plan(
         msgspec.structs.replace(case("a"), depth=Depth.COMPILE)
     )

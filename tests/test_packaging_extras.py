@@ -130,6 +130,7 @@ def test_the_tests_bring_every_extra(tmp_path: Path) -> None:
     said = make("test", folder=tmp_path)
     assert "requirements/torch-version.txt" in said
     assert "requirements/s3.txt" in said
+    assert "requirements/stablehlo.txt" in said
     assert pins("torch-mlir").items() <= pins("torch").items()
 
 

@@ -74,7 +74,7 @@ def test_a_path_that_leads_out_is_refused(tmp_path: Path, name: str) -> None:
     unpacked = unpack(path, path.as_posix(), spool(tmp_path))
     assert [problem.kind for problem in unpacked.problems] == [ProblemKind.REFUSED]
     assert len(unpacked.sources) == 1
-    assert {file.name for file in (tmp_path / "spool").iterdir()} == {"0-records.jsonl"}
+    assert {file.name for file in (tmp_path / "spool").iterdir()} == {"0"}
 
 
 def test_a_link_is_refused(tmp_path: Path) -> None:

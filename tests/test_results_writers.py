@@ -18,6 +18,7 @@ from results.text import block, cell, code, one_line, prose, shorten
 from results.view import View
 from results.writers import junit, markdown, xlsx
 from results.writers.registry import WRITERS
+from results.writers.sheets import cells
 from results.writers.sheets import sheet as sheets
 from schemas.codec import decode
 from schemas.record import ErrorInfo, OutputComparison, Record, ShardResults
@@ -49,11 +50,9 @@ def nasty(text: str) -> Record:
 
 
 def book(shown: View) -> openpyxl.Workbook:
-    file = io.BytesIO()
-    made = openpyxl.Workbook(write_only=True)
-    xlsx.fill(made, shown)
-    made.save(file)
-    return openpyxl.load_workbook(file)
+    with tempfile.TemporaryDirectory() as folder:
+        xlsx.write(shown, Path(folder) / "report.xlsx")
+        return openpyxl.load_workbook(io.BytesIO((Path(folder) / "report.xlsx").read_bytes()))
 
 
 def test_a_shard_leaves_four_files_and_its_results_read_back(tmp_path: Path) -> None:
@@ -93,7 +92,7 @@ def test_the_workbook_has_all_sheets_with_filters_and_frozen_headers() -> None:
     cases = made["Cases"]
     assert cases.max_row == len(ALL) + 1
     colours = {cells[7].value: cells[7].fill.fgColor.rgb[2:] for cells in cases.iter_rows(min_row=2)}
-    assert colours == {outcome.value: sheets.COLOURS[outcome] for outcome in Outcome}
+    assert colours == {outcome.value: cells.COLOURS[outcome] for outcome in Outcome}
     assert cases.column_dimensions["C"].width == 44
     assert made["Failures"].max_row == 1 + sum(o.is_red and o is not Outcome.MISSING for o in Outcome)
 
@@ -133,11 +132,11 @@ def test_any_text_makes_a_readable_workbook(text: str) -> None:
 
 
 def test_a_cell_is_bounded_and_escapes_stay_text() -> None:
-    assert len(sheets.clean("x" * 100_000)) <= sheets.MAX_TEXT
-    assert len(sheets.clean("😀" * 100_000).encode("utf-16-le")) // 2 <= sheets.MAX_TEXT
-    assert sheets.clean("x" * 100_000).endswith("… [100000 characters]")
-    assert sheets.clean("_x0041_") == "_x005F_x0041_"
-    assert sheets.clean("a\x00b\ufffe") == "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}"
+    assert len(cells.clean("x" * 100_000)) <= cells.MAX_TEXT
+    assert len(cells.clean("😀" * 100_000).encode("utf-16-le")) // 2 <= cells.MAX_TEXT
+    assert cells.clean("x" * 100_000).endswith("… [100000 characters]")
+    assert cells.clean("_x0041_") == "_x005F_x0041_"
+    assert cells.clean("a\x00b\ufffe") == "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}"
 
 
 def test_a_sheet_that_is_full_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.stages import plan
-from runner.stages.plan import LAST_STAGE, needs, stages_of
+from runner.stages.plan import LAST_STAGE, machine_needs, needs, stages_of
 from schemas.errors import UsageError
 from schemas.words import Depth, Lowering, Stage
 from tests.stages_support.cases import a_case
@@ -28,9 +28,21 @@ def test_a_depth_has_all_stages_down_to_its_last(depth: Depth, last: Stage) -> N
     assert plan(a_case(), depth=depth)[-1] is last
 
 
-def test_a_depth_of_later_times_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(UsageError, match="import, lower, compile, execute"):
-        plan(a_case(), depth=Depth.COMPILE_OP_BY_OP)
+@pytest.mark.parametrize("depth", [Depth.COMPILE_OP_BY_OP, Depth.EXECUTE_OP_BY_OP])
+def test_op_by_op_has_the_stages_that_the_walk_reads_from(depth: Depth) -> None:
+    assert plan(a_case(depth=depth)) == (Stage.SETUP, Stage.CONSTRUCT_INPUTS, Stage.OP_BY_OP)
+    assert plan(a_case(depth=depth, lowering=Lowering.STABLEHLO)) == (
+        Stage.SETUP, Stage.IMPORT_MODEL, Stage.PREPROCESS_MODEL, Stage.CONSTRUCT_INPUTS, Stage.OP_BY_OP,
+    )  # fmt: skip
+    with pytest.raises(UsageError, match="op_by_op, which the depth execute does not reach"):
+        plan(a_case(), stages=(Stage.OP_BY_OP,))
+
+
+def test_only_what_runs_operations_needs_a_device() -> None:
+    compiles, runs = (a_case(depth=depth) for depth in (Depth.COMPILE_OP_BY_OP, Depth.EXECUTE_OP_BY_OP))
+    assert machine_needs(compiles, plan(compiles)) - set(plan(compiles)) == {Stage.COMPILATION}
+    assert machine_needs(runs, plan(runs)) - set(plan(runs)) == {Stage.COMPILATION, Stage.COMPILED_INFERENCE}
+    assert machine_needs(a_case(), plan(a_case())) == set(plan(a_case()))
 
 
 @given(stage_sets, stage_sets, st.sampled_from(list(LAST_STAGE)), st.sampled_from(list(Lowering)))

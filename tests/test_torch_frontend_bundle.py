@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from runner.stages.plan import WHOLE as STAGES
 from schemas.bundle import Bundle
 from schemas.codec import decode
 from schemas.record import CaseRecord, JournalLine, Record
@@ -111,7 +112,7 @@ def test_both_kinds_pass_by_name_and_in_a_shard(kept: Kept) -> None:
     assert {each.output for each in before["torch/whole"].comparisons} == {"best", "scores", "ids"}
 
 
-@pytest.mark.parametrize("stage", list(Stage))
+@pytest.mark.parametrize("stage", STAGES)
 def test_a_moved_bundle_goes_on_from_every_stage(kept: Kept, tmp_path: pathlib.Path, stage: Stage) -> None:
     suite, bundles, before = kept
     suite.command("runner", *map(str, bundles.values()), "--from", stage, "--no-rerun", cwd=tmp_path)
@@ -121,7 +122,7 @@ def test_a_moved_bundle_goes_on_from_every_stage(kept: Kept, tmp_path: pathlib.P
         reused = {each.stage for each in record.stages if each.reused}
         exact = Stage.COMPILATION in reused
         assert told(record, exact=exact) == told(before[name], exact=exact), name
-        assert reused <= set(list(Stage)[: list(Stage).index(stage)])
+        assert reused <= set(STAGES[: STAGES.index(stage)])
 
 
 def test_a_kept_rerun_holds_all_graphs_again(kept: Kept, tmp_path: pathlib.Path) -> None:

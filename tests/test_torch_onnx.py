@@ -81,6 +81,24 @@ def test_complex_tensors_go_in_and_come_out_as_pairs(tmp_path: pathlib.Path) -> 
     assert [(each.dtype, each.shape) for each in finished.comparisons] == [("complex64", (3, 2)), ("float32", (3, 2))]
 
 
+def test_what_is_made_of_an_attentions_layout_is_no_view_of_it(tmp_path: pathlib.Path) -> None:
+    """The exporter alone fails here: it takes the reshape for a view, and then lays the attention out otherwise."""
+    text = model(
+        """\
+def forward(self, x):
+    q = x.view(4, 3, 2, 8).transpose(1, 2)
+    attention = nn.functional.scaled_dot_product_attention(q, q, q, attn_mask=self.bias.expand(4, 2, 3, 3))
+    return attention.transpose(1, 2).contiguous().reshape(4, 3, -1), nn.functional.scaled_dot_product_attention(q, q, q)
+""",
+        "torch.randn(4, 3, 16)",
+        init="self.bias = nn.Parameter(torch.randn(1, 2, 3, 3))",
+    )
+    stages, finished, error = ended(tmp_path, text)
+    assert not error
+    assert stages[Stage.COMPARISON].status is StageStatus.PASS
+    assert [each.shape for each in finished.comparisons] == [(4, 3, 16), (4, 2, 3, 8)]
+
+
 def test_an_operator_that_has_no_onnx_is_named(tmp_path: pathlib.Path) -> None:
     text = model("def forward(self, x):\n    return torch.linalg.svd(x)[1]", "torch.randn(4, 3)")
     stages, _, error = ended(tmp_path, text, stages=IMPORT)

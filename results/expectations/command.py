@@ -47,7 +47,7 @@ def propose(run: Path, suites: Path, cause: str) -> Proposal:
             raise UsageError(f"{run} names a suite {suite!r} and a target {target!r}, which no manifest allows")
         file = file_of(suites, suite, target)
         old = read_text(file)
-        before = old if old is not None else _new_file(suites, suite, target)
+        before = old if old is not None else new_file(suites, suite, target)
         new, declined = revise(before, file, observed, cause)
         refused += [msgspec.structs.replace(one, case=case_id(suite, target, one.case)) for one in declined]
         if new != before:
@@ -56,7 +56,7 @@ def propose(run: Path, suites: Path, cause: str) -> Proposal:
     return Proposal(patches=tuple(patches), refused=tuple(refused), partial=loaded.partial, flaky=flaky)
 
 
-def _new_file(suites: Path, suite: str, target: str) -> str:
+def new_file(suites: Path, suite: str, target: str) -> str:
     """The first lines of a file, with editor completion where the schema lies beside the suites."""
     schema = "schemas/expectations.schema.json"
     known = (suites.parent / schema).is_file()

@@ -8,6 +8,7 @@ from pathlib import Path
 from results.digest import Digest, digest
 from results.text import block, cell, code, prose
 from results.view import View, title, unchecked_text
+from results.writers.markdown_ops import op_by_op
 from results.writers.markdown_verification import disabled_checks, lowest_pcc, token_differences
 from schemas.report import GroupTotals, ReportHead, SignatureTotal
 from schemas.words import Outcome
@@ -30,6 +31,8 @@ def render(view: View) -> str:
     parts: list[str] = []
     for section, limit in SECTIONS.items():
         parts += _bounded(section(view.head, found), limit)
+        if section is _counts:
+            parts += _bounded(op_by_op(view.head.ops, view.ops), OPS_LIMIT)
     return "\n".join(parts) + "\n"
 
 
@@ -272,12 +275,14 @@ def _listed(cases: tuple[str, ...], indent: str, total: int | None = None) -> It
         yield f"{indent}- … and {more} more"
 
 
+#: The share of the sections on operations, behind the counts.
+OPS_LIMIT = 50_000
 #: In the order of importance, each with its share in bytes; together they stay below ``HARD_LIMIT``.
 SECTIONS: dict[Section, int] = {
     _verdict: 10_000,
     _problems: 100_000,
     _counts: 60_000,
-    _failures: 370_000,
+    _failures: 320_000,
     _flaky: 50_000,
     _passing: 100_000,
     _missing: 120_000,

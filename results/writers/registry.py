@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from results.view import View
-from results.writers import json_file, junit, markdown, xlsx
+from results.writers import json_file, junit, markdown, ops_models, xlsx
 
 
 class Writer(Protocol):
@@ -22,3 +22,5 @@ WRITERS: dict[str, Writer] = {
     "junit.xml": junit,
     "report.xlsx": xlsx,
 }
+#: What only a report with cases that go op by op has; ``ops/<model>.json`` besides.
+OP_WRITERS: dict[str, Writer] = {"models.md": ops_models}

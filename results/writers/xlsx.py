@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from openpyxl import Workbook
-
 from results.view import View
+from results.writers.sheets.book import Book
 from results.writers.sheets.cases import CASES, FAILURES
 from results.writers.sheets.lists import (
     FLAKY,
@@ -19,13 +18,14 @@ from results.writers.sheets.lists import (
     write_signatures,
     write_timings,
 )
+from results.writers.sheets.ops_sheets import OpSheets
 from results.writers.sheets.summary import write_summary
 from results.writers.sheets.table import OpenTable, Table
 from results.writers.sheets.verification import CASTS, CHECKS, COMPARISONS, TOKENS
 
-#: The sheets by name, in the order of the tabs: those that list records, and those that write themselves.
-SHEETS: dict[str, Table | Callable[[Workbook, View], None]] = {
-    "Summary": write_summary,
+#: The sheets by name, in the order of the tabs: those that list records, and those that write themselves. The summary
+#: and the sheets of operations stand before them, the sheets of single models behind.
+SHEETS: dict[str, Table | Callable[[Book, View], None]] = {
     "Cases": CASES,
     "Failures": FAILURES,
     "Signatures": write_signatures,
@@ -46,14 +46,16 @@ _ORDER = tuple(SHEETS)
 
 def write(view: View, path: Path) -> None:
     """Streams the rows of every sheet to disk; only the texts of styles stay in memory."""
-    book = Workbook(write_only=True)
-    fill(book, view)
-    book.save(path)
+    with Book() as book:
+        _fill(book, view)
+        book.save(path)
 
 
-def fill(book: Workbook, view: View) -> None:
+def _fill(book: Book, view: View) -> None:
     """All sheets; the records are read once for all that list them."""
     tables: list[OpenTable] = []
+    write_summary(book, view)
+    operations = OpSheets(book, view)
     for sheet in SHEETS.values():
         if isinstance(sheet, Table):
             tables.append(OpenTable(book, sheet))
@@ -61,11 +63,12 @@ def fill(book: Workbook, view: View) -> None:
             sheet(book, view)
 
     def place(table: Table) -> int:
-        before = _ORDER[: _ORDER.index(table.name)]
-        return sum(name in before for name in book.sheetnames)
+        before = next(n for n in reversed(_ORDER[: _ORDER.index(table.name)]) if n in book.names)
+        return book.names.index(before) + 1
 
     for record in view.records:
         for table in tables:
             table.add(record, place)
     for table in tables:
         table.close()
+    operations.fill()

@@ -42,7 +42,7 @@ def portable_locator(case: Case) -> str:
         if not pathlib.PurePath(python.path).is_absolute():
             return locator
         return str(PythonLocator(pathlib.PurePath(python.path).name, python.tester, python.variant))
-    if case.source.kind is SourceKind.ONNX_FILE and pathlib.PurePath(locator).is_absolute():
+    if case.source.kind in (SourceKind.ONNX_FILE, SourceKind.MLIR_FILE) and pathlib.PurePath(locator).is_absolute():
         return pathlib.PurePath(locator).name
     return locator
 

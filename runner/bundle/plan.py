@@ -9,7 +9,7 @@ import msgspec
 from runner.bundle.opened import Opened
 from runner.options import Options
 from runner.stages.artefacts import FLOWS, WRITER, flow_of, in_process, stale
-from runner.stages.plan import LAST_STAGE, choose, stages_of
+from runner.stages.plan import LAST_STAGE, choose, reachable
 from schemas.bundle import Artefact
 from schemas.case import Case
 from schemas.errors import UsageError
@@ -18,6 +18,7 @@ from schemas.words import Stage, StageStatus
 
 #: A failure there lies in the numbers: comparing the same ones again would prove nothing.
 _NUMBERS = frozenset({Stage.POSTPROCESSING, Stage.COMPARISON})
+_VERDICTS = frozenset({Stage.COMPARISON, Stage.OP_BY_OP})
 
 
 class Going(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,45 +34,45 @@ def going_on(opened: Opened, case: Case, options: Options) -> Going:
     Raises UsageError where a stage is wanted that cannot be reached, or that reads what neither the bundle holds nor
     another wanted stage makes.
     """
-    reachable = stages_of(case.depth)
+    there = reachable(case, case.depth)
     if options.stages or options.skip_stages or options.from_stage is not None:
-        wanted = _wanted(options, case, reachable)
+        wanted = _wanted(options, case, there)
     else:
-        wanted = _remaining(opened, case, reachable)
+        wanted = _remaining(opened, case, there)
     wanted |= {WRITER[each] for stage in wanted for each in flow_of(case, stage).reads if in_process(case, each)}
     _check(opened, case, wanted)
     reused = _reusable(opened, case, wanted)
     return Going(run=tuple(stage for stage in FLOWS if stage in wanted), reused=reused)
 
 
-def _wanted(options: Options, case: Case, reachable: tuple[Stage, ...]) -> set[Stage]:
+def _wanted(options: Options, case: Case, there: tuple[Stage, ...]) -> set[Stage]:
     """What --stages, --skip-stages and --from name."""
     first = options.from_stage
-    if first is not None and first not in reachable:
+    if first is not None and first not in there:
         raise UsageError(
             f"--from {first}: the depth {case.depth} does not reach it",
             f"add --depth with one of {', '.join(LAST_STAGE)}",
         )
     chosen = choose(case, options.stages, options.skip_stages)
-    wanted = {stage for stage in chosen if first is None or reachable.index(stage) >= reachable.index(first)}
+    wanted = {stage for stage in chosen if first is None or there.index(stage) >= there.index(first)}
     if not wanted:
         raise UsageError("no stage is left to run", "name one in --stages that does not come before --from")
     return wanted
 
 
-def _remaining(opened: Opened, case: Case, reachable: tuple[Stage, ...]) -> set[Stage]:
+def _remaining(opened: Opened, case: Case, there: tuple[Stage, ...]) -> set[Stage]:
     """All that has not passed, what must follow it, and what makes what these read and the bundle does not hold.
 
     Everything, where all have passed.
     """
     passed = {each.stage for each in opened.bundle.stages if each.status is StageStatus.PASS}
-    wanted = set(reachable) - passed - _idle(case)
+    wanted = set(there) - passed - _idle(case)
     if not wanted:
-        return set(reachable)
+        return set(there)
     if wanted <= _NUMBERS:
         wanted.add(Stage.COMPILED_INFERENCE)
     while True:
-        more = stale(case, wanted, reachable) | {WRITER[each] for each in _lacking(opened, case, wanted)}
+        more = stale(case, wanted, there) | {WRITER[each] for each in _lacking(opened, case, wanted)}
         if more <= wanted:
             return wanted
         wanted |= more
@@ -120,5 +121,5 @@ def _reusable(opened: Opened, case: Case, wanted: Collection[Stage]) -> tuple[St
         for each in opened.bundle.stages
         if each.status is StageStatus.PASS and each.stage not in wanted and each.stage not in outdated
         # A verdict is never taken over: without a comparison here, nothing is proved here.
-        if each.stage is not Stage.COMPARISON
+        if each.stage not in _VERDICTS
     )

@@ -25,6 +25,8 @@ _COMMENT = {
     SourceKind.ONNX_DATA: "the onnx package holds it as {}",
     SourceKind.ONNX_URL: "it was downloaded from {}",
     SourceKind.ONNX_FILE: "it belongs to the model file {}",
+    SourceKind.MLIR_URL: "it was downloaded from {}",
+    SourceKind.MLIR_FILE: "it belongs to the model file {}",
     SourceKind.PYTHON: "it belongs to the model file {}",
 }
 

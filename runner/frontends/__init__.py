@@ -52,6 +52,12 @@ def _torch_mlir(job: Job) -> Frontend:
     return TorchMlirFrontend(job)
 
 
+def _direct(job: Job) -> Frontend:
+    from runner.frontends.stablehlo import MlirFrontend  # noqa: PLC0415 - loads the compiler's bindings
+
+    return MlirFrontend(job)
+
+
 def is_torch(job: Job) -> bool:
     """Whether the case's class derives from ModelTester, by the text of its file alone."""
     if job.case.source.kind is not SourceKind.PYTHON:
@@ -80,6 +86,7 @@ FRONTENDS: dict[Path, Callable[[Job], Frontend]] = {
     Path.ONNX: _onnx,
     Path.TORCH_MLIR: _torch_mlir,
     Path.ORT_EP: _ort_ep,
+    Path.DIRECT: _direct,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Iterator
 
 import msgspec
 import torch
@@ -11,9 +12,11 @@ from torch.export import ExportedProgram
 from runner import signature
 from runner.failures import StageFailure, in_piece
 from runner.frontends import torch_graphs, torch_parameters
-from runner.frontends.torch_program import ENTRY, decomposed, exported, import_program
+from runner.frontends.torch_flat import Arguments
+from runner.frontends.torch_program import ENTRY, decomposed, exported, import_program, outputs_only
 from runner.frontends.torch_tester_case import TorchTesterCase
 from runner.frontends.torch_values import to_array, to_tensor
+from runner.frontends.torch_walkable import Walked
 from runner.tensors import Array
 from runner.work import Call, Imported, Piece
 from schemas.errors import E2EShardError
@@ -27,8 +30,20 @@ class TorchMlirFrontend(TorchTesterCase):
         program, refusal = self._exported()
         if program is not None:
             return self._imported(decomposed(program), folder, ENTRY)
-        self.note(f"torch.export refused the model: {refusal}")
-        return self._graphs(folder, refusal)
+        return self._graphs(folder, self._captured(self.arguments, refusal))
+
+    def programs(self, inputs: tuple[Array, ...]) -> Iterator[Walked]:
+        """What `import_model` imports; graphs with the inputs that they have when the model runs on `inputs`."""
+        program, refusal = self._exported()
+        given = self.given(inputs)
+        if program is not None:
+            program = decomposed(program)
+            outputs_only(program)
+            yield Walked(program, given.tensors, ENTRY)
+            return
+        for called in self._captured(given, refusal).graphs:
+            program, _ = called.graph.program(called.args)
+            yield Walked(program, called.graph.given(called.args), called.graph.entry)
 
     def _exported(self) -> tuple[ExportedProgram | None, str]:
         """The whole model, or why torch.export does not take it."""
@@ -52,17 +67,22 @@ class TorchMlirFrontend(TorchTesterCase):
             self.note(note)
         return imported
 
-    def _graphs(self, folder: pathlib.Path, refusal: str) -> Imported:
+    def _captured(self, given: Arguments, refusal: str) -> torch_graphs.Captured:
+        """The graphs of a model that torch.export refused."""
+        self.note(f"torch.export refused the model: {refusal}")
         try:
-            captured = torch_graphs.capture(self.model, *self.own_arguments(self.arguments))
+            captured = torch_graphs.capture(self.model, *self.own_arguments(given))
         except Exception as error:
             raise _refused(refusal, error) from error
-        count = len(captured.graphs)
-        pieces = [self._piece(each, folder, count) for each in captured.graphs]
-        self.note(f"Dynamo broke the model into {count} graphs, joined by its Python code")
+        self.note(f"Dynamo broke the model into {len(captured.graphs)} graphs, joined by its Python code")
         if captured.between:
             told = ", ".join(f"{name} ({times})" for name, times in sorted(captured.between.items()))
             self.note(f"run by PyTorch between the graphs: {told}")
+        return captured
+
+    def _graphs(self, folder: pathlib.Path, captured: torch_graphs.Captured) -> Imported:
+        count = len(captured.graphs)
+        pieces = [self._piece(each, folder, count) for each in captured.graphs]
         return msgspec.structs.replace(pieces[0], further=tuple(pieces[1:]))
 
     def _piece(self, called: torch_graphs.Called, folder: pathlib.Path, count: int) -> Imported:

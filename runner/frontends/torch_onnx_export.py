@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import pathlib
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import onnx
@@ -24,6 +24,7 @@ _RETURNED = "_orig"
 #: Messages about the exporter itself, the same for every model.
 _NOISY = "torch.onnx._internal.exporter._registration"
 _DEPRECATED = r"`isinstance\(treespec, LeafSpec\)` is deprecated"
+_ROW_MAJOR: dict[str, Any] = {"memory_format": torch.contiguous_format}
 MODEL_FILE = "model.onnx"
 
 
@@ -45,6 +46,7 @@ def export(
         warnings.filterwarnings("ignore", _DEPRECATED, FutureWarning)
         logging.getLogger(_NOISY).setLevel(logging.ERROR)
         captured, outputs = _captured(module, tensors)
+        _lay_out_attention(captured)
         try:
             program = torch.onnx.export(captured, dynamo=True, verbose=False)
         except OnnxExporterError as error:
@@ -74,6 +76,29 @@ def _captured(module: FlatModule, tensors: Sequence[torch.Tensor]) -> tuple[Expo
     finally:
         hook.remove()
     return captured, seen[-1]
+
+
+def _lay_out_attention(program: ExportedProgram) -> None:
+    """Let every attention be followed by a copy in row-major order, which ONNX, without strides, has no operator for.
+
+    The exporter decomposes it into operators whose result lies otherwise in memory than the operator's own; it has then
+    already turned a `reshape` of that result into a `view` that is impossible (T5, Swin, BEiT).
+    """
+    for module in program.graph_module.modules():
+        if not isinstance(module, torch.fx.GraphModule):
+            continue
+        attention = torch.ops.aten.scaled_dot_product_attention.default
+        for node in module.graph.find_nodes(op="call_function", target=attention):
+            with module.graph.inserting_after(node):
+                copy = module.graph.call_function(torch.ops.aten.clone.default, (node,), _ROW_MAJOR)
+            copy.meta["val"] = node.meta["val"].contiguous()
+            node.replace_all_uses_with(copy, delete_user_cb=_others(copy))
+        module.recompile()
+
+
+def _others(copy: torch.fx.Node) -> Callable[[torch.fx.Node], bool]:
+    """All users but the copy itself, and the outputs: the program's signature knows those by name."""
+    return lambda user: user is not copy and user.op != "output"
 
 
 def weight_bytes(values: Iterable[Any]) -> int:

@@ -87,6 +87,11 @@ def import_program(
     (`outputs_only` is called here). Without `weights` they are part of the module.
     """
     outputs_only(program)
+    return import_as_it_is(program, folder, weights, name)
+
+
+def import_as_it_is(program: ExportedProgram, folder: pathlib.Path, weights: Weights | None, name: str) -> Imported:
+    """The second half of `import_program`: whatever the program's outputs are, the module has them."""
     importer = FxImporter(context=context(), hooks=None if weights is None else weights.hooks)
     importer.import_program(program, func_name=name)
     importer.module.operation.verify()

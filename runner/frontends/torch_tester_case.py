@@ -162,8 +162,9 @@ class TorchTesterCase:
         return (f"inputs: load_inputs, seed {self._job.case.seed}", "golden: forward", *self._notes)
 
     def note(self, text: str) -> None:
-        """Tell a reader of the record."""
-        self._notes.append(text)
+        """Tell a reader of the record, once."""
+        if text not in self._notes:
+            self._notes.append(text)
 
 
 def _as_given(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:

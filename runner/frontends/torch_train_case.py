@@ -7,13 +7,15 @@ loss and gradients are compared.
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Iterator
 from typing import Any
 
 from runner.frontends import torch_parameters
-from runner.frontends.torch_program import import_program
+from runner.frontends.torch_program import ENTRY, import_program, outputs_only
 from runner.frontends.torch_tester_case import TorchTesterCase
 from runner.frontends.torch_train import Training
 from runner.frontends.torch_values import to_array
+from runner.frontends.torch_walkable import Walked
 from runner.protocol import Job
 from runner.tensors import Array
 from runner.work import Golden, Imported, present
@@ -43,6 +45,12 @@ class TorchTrainFrontend(TorchTesterCase):
         for note in torch_parameters.told(self.case, program, imported):
             self.note(note)
         return imported
+
+    def programs(self, inputs: tuple[Array, ...]) -> Iterator[Walked]:
+        """The one program of forward and backward pass."""
+        program = self._training.program()
+        outputs_only(program)
+        yield Walked(program, self.given(inputs).tensors, ENTRY)
 
     def native_inference(self, inputs: tuple[Array, ...]) -> tuple[Golden, ...]:
         """The loss and its gradients by PyTorch's autograd, for these inputs."""

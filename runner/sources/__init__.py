@@ -16,6 +16,8 @@ SOURCES: dict[SourceKind, Callable[[Source, Store, bool], pathlib.Path]] = {
     SourceKind.ONNX_DATA: onnx_data.provide,
     SourceKind.ONNX_FILE: onnx_file.provide,
     SourceKind.ONNX_URL: onnx_url.provide,
+    SourceKind.MLIR_FILE: onnx_file.provide,
+    SourceKind.MLIR_URL: onnx_url.provide,
     SourceKind.PYTHON: python_file.provide,
     SourceKind.FILE: declared_file.provide,
 }

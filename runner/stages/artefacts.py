@@ -30,6 +30,7 @@ FLOWS: dict[Stage, Flow] = {
     Stage.COMPILED_INFERENCE: Flow((Artefact.ENTRY, Artefact.COMPILED, Artefact.INPUTS), (Artefact.OUTPUTS,)),
     Stage.POSTPROCESSING: Flow((), (Artefact.PROCESSED,), if_there=(Artefact.GOLDEN, Artefact.OUTPUTS)),
     Stage.COMPARISON: Flow((Artefact.GOLDEN, Artefact.OUTPUTS), (), if_there=(Artefact.PROCESSED,)),
+    Stage.OP_BY_OP: Flow((Artefact.MODEL, Artefact.INPUTS), ()),
 }
 
 #: Which stage leaves an artefact; the source is there before any stage.
@@ -53,16 +54,20 @@ def flow_of(case: Case, stage: Stage) -> Flow:
     row = FLOWS[stage]
     if case.path is Path.ORT_EP and stage in _OF_ORT_EP:
         return msgspec.structs.replace(row, reads=_OF_ORT_EP[stage])
+    if stage in (Stage.POSTPROCESSING, Stage.COMPARISON) and case.source.kind is SourceKind.PYTHON:
+        return msgspec.structs.replace(row, reads=(Artefact.MODEL, *row.reads))  # its hooks, and maybe a tokenizer
+    return msgspec.structs.replace(row, reads=(*row.reads, *_further(case, stage)))
+
+
+def _further(case: Case, stage: Stage) -> tuple[Artefact, ...]:
     if stage is Stage.COMPILATION and case.lowering is not Lowering.TORCH:
-        return msgspec.structs.replace(row, reads=(*row.reads, Artefact.LOWERED))
-    if stage is Stage.POSTPROCESSING and case.source.kind is SourceKind.PYTHON:
-        return msgspec.structs.replace(row, reads=(Artefact.MODEL,))
-    if stage is Stage.COMPARISON and case.source.kind is SourceKind.PYTHON:  # it may have a tokenizer
-        return msgspec.structs.replace(row, reads=(Artefact.MODEL, *row.reads))
+        return (Artefact.LOWERED,)
     if stage is Stage.COMPILED_INFERENCE and case.path is Path.TORCH_MLIR:
         # Its Python code joins the modules of a model that was imported in pieces. Postprocessing needs it anyhow.
-        return msgspec.structs.replace(row, reads=(*row.reads, Artefact.MODEL))
-    return row
+        return (Artefact.MODEL,)
+    if stage is Stage.OP_BY_OP and (case.lowering is Lowering.STABLEHLO or case.path is Path.DIRECT):
+        return (Artefact.MODULE, Artefact.LOWERED)  # the walk reads it, and not what it was imported from
+    return ()
 
 
 def stale(case: Case, running: Collection[Stage], stages: Collection[Stage]) -> frozenset[Stage]:

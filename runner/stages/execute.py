@@ -27,6 +27,7 @@ def run_stage(work: Work, stage: Stage, step: Callable[[Work], None]) -> tuple[S
     """
     work.log = pathlib.Path(work.job.logs) / f"{stage}.log"
     work.peak_rss_bytes = None
+    work.stage_begun = time.monotonic()
     _reset_high_water()
     begun = time.perf_counter()
     status, error = StageStatus.PASS, None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from runner.stages.artefacts import WRITER, flow_of
 from schemas.case import Case
@@ -14,18 +14,42 @@ LAST_STAGE: dict[Depth, Stage] = {
     Depth.IMPORT: Stage.IMPORT_MODEL,
     Depth.LOWER: Stage.PREPROCESS_MODEL,
     Depth.COMPILE: Stage.COMPILATION,
+    Depth.COMPILE_OP_BY_OP: Stage.OP_BY_OP,
+    Depth.EXECUTE_OP_BY_OP: Stage.OP_BY_OP,
     Depth.EXECUTE: Stage.COMPARISON,
 }
 
-_ORDER = tuple(Stage)
+#: The stages of a model that is compiled and run as a whole.
+WHOLE: tuple[Stage, ...] = tuple(stage for stage in Stage if stage is not Stage.OP_BY_OP)
+#: What an operation needs of a machine is what these stages of a whole model need.
+_NEEDS_OF_OPS: dict[Depth, frozenset[Stage]] = {
+    Depth.COMPILE_OP_BY_OP: frozenset({Stage.COMPILATION}),
+    Depth.EXECUTE_OP_BY_OP: frozenset({Stage.COMPILATION, Stage.COMPILED_INFERENCE}),
+}
 
 
 def stages_of(depth: Depth) -> tuple[Stage, ...]:
-    """All stages down to ``depth``; raises UsageError for a depth that this runner does not know."""
-    last = LAST_STAGE.get(depth)
-    if last is None:
-        raise UsageError(f"the runner cannot run to the depth {depth}", f"use one of {', '.join(LAST_STAGE)}")
-    return _ORDER[: _ORDER.index(last) + 1]
+    """All stages down to ``depth``; op by op, those that a case may have: see ``reachable``."""
+    last = LAST_STAGE[depth]
+    if last is Stage.OP_BY_OP:
+        return (Stage.SETUP, Stage.IMPORT_MODEL, Stage.PREPROCESS_MODEL, Stage.CONSTRUCT_INPUTS, Stage.OP_BY_OP)
+    return WHOLE[: WHOLE.index(last) + 1]
+
+
+def reachable(case: Case, depth: Depth) -> tuple[Stage, ...]:
+    """The stages down to ``depth`` that this case has: op by op, only those that the walk reads from."""
+    stages = stages_of(depth)
+    if LAST_STAGE[depth] is not Stage.OP_BY_OP:
+        return stages
+    wanted, more = {Stage.OP_BY_OP}, set[Stage]()
+    while more != wanted:
+        more, wanted = wanted, wanted | {need for stage in wanted for need in needs(case, stage)}
+    return tuple(stage for stage in stages if stage in wanted)
+
+
+def machine_needs(case: Case, stages: Collection[Stage]) -> frozenset[Stage]:
+    """The stages whose needs a machine must meet for a case that runs ``stages``."""
+    return frozenset(stages) | (_NEEDS_OF_OPS.get(case.depth, frozenset()) if Stage.OP_BY_OP in stages else frozenset())
 
 
 def needs(case: Case, stage: Stage) -> tuple[Stage, ...]:
@@ -62,8 +86,8 @@ def choose(
     depth: Depth | None = None,
 ) -> tuple[Stage, ...]:
     """As ``plan``, for whoever may have the results of other stages already."""
-    reachable = stages_of(depth or case.depth)
-    beyond = [stage for stage in stages if stage not in reachable]
+    there = reachable(case, depth or case.depth)
+    beyond = [stage for stage in stages if stage not in there]
     if beyond:
         raise UsageError(
             f"--stages names {', '.join(beyond)}, which the depth {depth or case.depth} does not reach",
@@ -74,10 +98,8 @@ def choose(
         raise UsageError(f"{', '.join(both)}: both in --stages and in --skip-stages", "name it in one of the two")
     idle = () if case.tuning.verify or Stage.COMPARISON in stages else (Stage.COMPARISON,)
     chosen = tuple(
-        stage
-        for stage in reachable
-        if (not stages or stage in stages) and stage not in skip_stages and stage not in idle
+        stage for stage in there if (not stages or stage in stages) and stage not in skip_stages and stage not in idle
     )
     if not chosen:
-        raise UsageError("no stage is left to run", f"the depth {depth or case.depth} has {', '.join(reachable)}")
+        raise UsageError("no stage is left to run", f"the depth {depth or case.depth} has {', '.join(there)}")
     return chosen

@@ -8,6 +8,7 @@ from typing import TypeVar
 from runner.backends import iree
 from runner.compare import compare, reasons_of
 from runner.failures import StageFailure, in_piece
+from runner.intermediates.verify import verify as verify_intermediates
 from runner.lowerings import LOWERINGS
 from runner.ortep import engine
 from runner.tensors import Array
@@ -110,8 +111,17 @@ def comparison(work: Work) -> None:
         work.tokens = told.comparisons
         signature = signature or told.signature
         reasons += token_reasons(told.comparisons)
+    if case.tuning.verify_intermediates:
+        verify_intermediates(work)
     if signature is not None:
         raise StageFailure(signature, "\n".join(reasons) or "the model has no outputs")
+
+
+def op_by_op(work: Work) -> None:
+    """Every operation of the model, compiled and run alone."""
+    from runner.ops.stage import op_by_op as walk  # noqa: PLC0415 - few cases go op by op
+
+    walk(work)
 
 
 def _each(imported: Imported, step: Callable[[int, Imported], T]) -> list[T]:
@@ -144,4 +154,5 @@ STEPS: dict[Stage, Callable[[Work], None]] = {
     Stage.COMPILED_INFERENCE: compiled_inference,
     Stage.POSTPROCESSING: postprocessing,
     Stage.COMPARISON: comparison,
+    Stage.OP_BY_OP: op_by_op,
 }

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from results.measured import cast_text, disabled, let_pass, token_differences, worst
-from results.writers.sheets.sheet import Column, Value
+from results.writers.sheets.cells import Value
+from results.writers.sheets.sheet import Column
 from results.writers.sheets.table import Table
 from schemas.record import Record
 from schemas.words import Outcome, Stage

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from openpyxl import Workbook
-
 from results.view import View, both_ends
-from results.writers.sheets.sheet import Column, Sheet, Value
+from results.writers.sheets.book import Book
+from results.writers.sheets.cells import Value
+from results.writers.sheets.sheet import Column, Sheet
 from results.writers.sheets.table import Table
 from schemas.record import Record
 from schemas.words import Outcome, Stage
@@ -18,7 +18,7 @@ _GIB = 1024**3
 _EXCERPT = 4000
 
 
-def write_signatures(book: Workbook, view: View) -> None:
+def write_signatures(book: Book, view: View) -> None:
     """How cases end, unexpected first, then the most frequent: the compiler's gaps at a glance."""
     columns = (
         Column("signature", 90),
@@ -62,7 +62,7 @@ FLAKY = Table(
 )
 
 
-def write_timings(book: Workbook, view: View) -> None:
+def write_timings(book: Book, view: View) -> None:
     """Seconds per case and stage, slowest first."""
     stages = (Column(stage.replace("_", " "), 12) for stage in _STAGES)
     columns = (Column("case", 60), Column("outcome", 10), Column("seconds", 10), Column("stages together", 11), *stages)
@@ -83,7 +83,7 @@ def write_timings(book: Workbook, view: View) -> None:
     sheet.close()
 
 
-def write_missing(book: Workbook, view: View) -> None:
+def write_missing(book: Book, view: View) -> None:
     """Planned cases of which nothing came back."""
     sheet = Sheet.table(book, "Missing", (Column("case", 70), Column("why", 100)))
     for item in view.head.missing:
@@ -101,7 +101,7 @@ def _skips(record: Record) -> Iterator[list[Value]]:
 SKIPS = Table(name="Skips", columns=(Column("reason", 16), Column("detail", 60), Column("case", 70)), rows=_skips)
 
 
-def write_problems(book: Workbook, view: View) -> None:
+def write_problems(book: Book, view: View) -> None:
     """What is wrong with the run besides its cases' outcomes; one row a case where cases are named."""
     columns = (Column("kind", 14), Column("red", 6), Column("file", 60), Column("what", 100), Column("case", 60))
     sheet = Sheet.table(book, "Problems", columns)
@@ -111,7 +111,7 @@ def write_problems(book: Workbook, view: View) -> None:
     sheet.close()
 
 
-def write_attempts(book: Workbook, view: View) -> None:
+def write_attempts(book: Book, view: View) -> None:
     """Results of earlier attempts that newer ones replaced."""
     columns = (
         Column("case", 70),
@@ -127,7 +127,7 @@ def write_attempts(book: Workbook, view: View) -> None:
     sheet.close()
 
 
-def write_provenance(book: Workbook, view: View) -> None:
+def write_provenance(book: Book, view: View) -> None:
     """What produced the records: one row a shard."""
     columns = (
         Column("suite", 18),

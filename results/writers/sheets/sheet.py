@@ -1,62 +1,29 @@
-"""Rows of plain values become rows of a worksheet: no formula, no illegal character, no cell or sheet too large."""
+"""Rows of plain values become rows of a worksheet, none larger than a sheet may be."""
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Sequence
 
 import msgspec
-from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import Cell
-from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.properties import PageSetupProperties
 
-from results.text import xml_text
+from results.writers.sheets.book import Book
+from results.writers.sheets.cells import COLOURS, FORMULA, Style, Styled, Tinted, Value, number_xml, text_xml
 from schemas.words import Outcome
 
-
-class Tinted(msgspec.Struct, frozen=True):
-    """A number in the colour of the outcome it counts; 0 is shown as nothing."""
-
-    number: float
-    outcome: Outcome
-
-
-Value = str | int | float | Tinted | None
-#: Excel's bounds (support.microsoft.com, "Excel specifications and limits"); text counts in UTF-16 units.
+#: Excel's bound (support.microsoft.com, "Excel specifications and limits").
 MAX_ROWS = 1_048_576
-MAX_TEXT = 32_767
-_NOTE = 40  # room for saying that a text was cut
-#: What a spreadsheet takes for the start of a formula, now or after an edit; "#" starts its error values.
-_FORMULA = ("=", "+", "-", "@", "#", "\t", "\r")
-#: The beginnings that `_is_plain` does not let pass; no text at all is one.
-_CARE = frozenset((*_FORMULA, ""))
-_SHORT = MAX_TEXT // 2  # characters; each may take two units
-#: Excel reads _x0041_ as "A"; its own escape for the underscore keeps the text.
-_ESCAPE = re.compile("_(?=x[0-9A-Fa-f]{4}_)")
-
-COLOURS: dict[Outcome, str] = {
-    Outcome.PASS: "C6EFCE",
-    Outcome.XFAIL: "E2EFDA",
-    Outcome.SKIP: "EDEDED",
-    Outcome.FAIL: "FFC7CE",
-    Outcome.CRASH: "F4A6A6",
-    Outcome.TIMEOUT: "FFD9A0",
-    Outcome.OOM: "FFCC99",
-    Outcome.XPASS: "BDD7EE",
-    Outcome.INFRA: "D9C3E6",
-    Outcome.MISSING: "FFE699",
-}
-_FACE = "Calibri"  # of the cells without a style
-_HEADER = PatternFill("solid", fgColor="1F3864")
-_HEADER_FONT = Font(name=_FACE, bold=True, color="FFFFFF")
-_BOLD = Font(name=_FACE, bold=True)
-_TITLE = Font(name=_FACE, bold=True, size=16)
+_HEADER = Style(fill="1F3864", colour="FFFFFF", bold=True, vertical="center", wrap=True)
+_BOLD = Style(bold=True)
+_TITLE = Style(bold=True, size=16)
+_TOP = Style(vertical="top")
+_WRAPPED = Style(vertical="top", wrap=True)
+_QUOTED = Style(quoted=True)
 _LINE_POINTS = 15.0
 _MOST_LINES = 10
+_REMEMBERED = 20_000  # texts whose cells are kept: names, signatures, types come again and again
+_SHORT = 200
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -69,160 +36,152 @@ class Column(msgspec.Struct, frozen=True):
 class Sheet:
     """One worksheet, written row by row; memory does not grow with the rows."""
 
-    def __init__(self, book: Workbook, name: str, widths: Sequence[float], place: int | None = None) -> None:
-        self._sheet = book.create_sheet(name, place)
-        self._rows = 0
+    def __init__(self, book: Book, name: str, widths: Sequence[float], place: int | None = None) -> None:
+        self._book = book
+        self.name = name
+        self._sheet, self._body = book.sheet(name, place)
+        self.rows = 0
         self._refused = 0
-        self._outcomes: dict[Outcome, Cell] = {}
+        self._filter = (0, 0)
+        self._letters = _letters(len(widths))
+        self._outcomes = {o: f' s="{book.style(Style(fill=c, vertical="top"))}"' for o, c in COLOURS.items()}
+        self._quoted = f' s="{book.style(_QUOTED)}"'
         self._sheet.page_setup.orientation = "landscape"
         self._sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
         self._sheet.page_setup.fitToHeight = 0  # as many pages as it takes; one page wide
         self._widths = tuple(widths)
-        for number, width in enumerate(widths, 1):
-            self._sheet.column_dimensions[get_column_letter(number)].width = width
+        for letter, width in zip(self._letters, widths, strict=True):
+            self._sheet.column_dimensions[letter].width = width
 
     @classmethod
-    def table(
-        cls, book: Workbook, name: str, columns: Sequence[Column], keep: int = 0, place: int | None = None
-    ) -> Sheet:
+    def table(cls, book: Book, name: str, columns: Sequence[Column], keep: int = 0, place: int | None = None) -> Sheet:
         """A sheet that is one table: its header and the first ``keep`` columns stay in view; the header filters."""
         sheet = cls(book, name, [column.width for column in columns], place)
-        sheet._sheet.freeze_panes = f"{get_column_letter(keep + 1)}2"
-        sheet.header([column.title for column in columns])
-        sheet._sheet.auto_filter.ref = f"A1:{get_column_letter(len(columns))}"  # close() adds the last row
+        sheet.begin_table([column.title for column in columns], keep)
         return sheet
+
+    def begin_table(self, titles: Sequence[str], keep: int = 0) -> None:
+        """The header of the sheet's one table; it stays in view with all above it, and filters."""
+        self.header(titles)
+        self._sheet.freeze_panes = f"{get_column_letter(keep + 1)}{self.rows + 1}"
+        self._filter = (self.rows, 0)
+
+    def end_table(self) -> None:
+        """What follows is not filtered."""
+        self._filter = (self._filter[0], self.rows)
+
+    def link(self, sheet: str) -> None:
+        """A click on the first cell of the last row opens ``sheet``."""
+        self._body.links.append((f"A{self.rows}", sheet))
+
+    @property
+    def full(self) -> bool:
+        """Whether no further row fits; the last one is kept for saying so."""
+        return self.rows >= MAX_ROWS - 1
 
     def header(self, titles: Sequence[str]) -> None:
         """A row of column headings, high enough for two lines."""
-        cells: list[Cell | Value] = []
-        for text in titles:
-            cell = self._text(text)
-            cell.font, cell.fill = _HEADER_FONT, _HEADER
-            cell.alignment = Alignment(vertical="center", wrap_text=True)
-            cells.append(cell)
-        self._append(cells, height=2 * _LINE_POINTS)
+        self.row([Styled(text, _HEADER) for text in titles], 2 * _LINE_POINTS)
 
     def title(self, text: str) -> None:
         """A row with one large line."""
-        cell = self._text(text)
-        cell.font = _TITLE
-        self._append([cell], height=1.6 * _LINE_POINTS)
+        self.row([Styled(text, _TITLE)], 1.6 * _LINE_POINTS)
 
     def section(self, text: str) -> None:
         """An empty row, then one bold line."""
-        cell = self._text(text)
-        cell.font = _BOLD
-        self._append([])
-        self._append([cell])
+        self.row([])
+        self.row([Styled(text, _BOLD)])
 
     def banner(self, text: str, colour: str, width: int) -> None:
         """An empty row, then one bold line on a coloured band of ``width`` columns."""
-        cells: list[Cell | Value] = [self._text(text), *(self._text("") for _ in range(width - 1))]
-        for cell in cells:
-            if isinstance(cell, Cell):
-                cell.font, cell.fill = _BOLD, PatternFill("solid", fgColor=colour)
-        self._append([])
-        self._append(cells)
+        style = Style(fill=colour, bold=True)
+        self.row([])
+        self.row([Styled(text, style), *(Styled(None, style) for _ in range(width - 1))])
 
-    def row(self, values: Sequence[Value]) -> None:
+    def row(self, values: Sequence[Value], height: float | None = None) -> None:
         """One row; an ``Outcome`` is coloured."""
+        if self.full:
+            self._refused += 1
+            return
+        self.rows += 1
+        if len(values) > len(self._letters):
+            self._letters = _letters(len(values))
+        number = str(self.rows)
+        high = f' ht="{height}" customHeight="1"' if height is not None else ""
+        parts = [f'<row r="{number}"{high}>']
+        known = self._book.rendered
         cell = self._cell
-        self._append([None if value is None else cell(value) for value in values])  # half of them are
+        for letter, value in zip(self._letters, values, strict=False):
+            if value is None:
+                continue
+            text = known.get(value) if type(value) is str else None
+            if text is None:
+                text = cell(value)
+            if text:
+                parts.append(f'<c r="{letter}{number}"{text}')
+        parts.append("</row>\n")
+        self._body.add("".join(parts))
 
     def wrapped(self, values: Sequence[Value]) -> None:
         """One row whose texts keep their line breaks; the row is as high as its longest text, within reason."""
-        cells: list[Cell | Value] = []
+        shown: list[Value] = []
         lines = 1
         for value, width in zip(values, self._widths, strict=True):
-            cell = self._cell(value)
             if isinstance(value, str) and not isinstance(value, Outcome):
-                cell = self._text(value)
-                cell.alignment = Alignment(vertical="top", wrap_text=True)
+                shown.append(Styled(value, _WRAPPED))
                 lines = max(lines, sum(1 + int(len(line) // (1.15 * width)) for line in value.split("\n")))
-            elif isinstance(cell, int | float):
-                cell = WriteOnlyCell(self._sheet, cell)
-                cell.alignment = Alignment(vertical="top")
-            cells.append(cell)
-        self._append(cells, height=_LINE_POINTS * min(lines, _MOST_LINES))
+            elif isinstance(value, int | float):
+                shown.append(Styled(value, _TOP))
+            else:
+                shown.append(value)
+        self.row(shown, _LINE_POINTS * min(lines, _MOST_LINES))
 
-    def close(self) -> None:
-        """Says what did not fit, and lets the filter cover all rows."""
+    def close(self, elsewhere: str = "results.json has them") -> None:
+        """Says what did not fit, and lets the filter cover the table."""
         if self._refused:
-            self._rows += 1
-            self._sheet.append([f"{self._refused} more rows do not fit into a sheet; results.json has them"])
-        if self._sheet.auto_filter.ref:
-            self._sheet.auto_filter.ref += str(self._rows)
+            self.rows += 1
+            told = text_xml(f"{self._refused} more rows do not fit into a sheet; {elsewhere}")
+            self._body.add(f'<row r="{self.rows}"><c r="A{self.rows}"{told}</row>\n')
+        first, last = self._filter
+        if first:
+            self._sheet.auto_filter.ref = f"A{first}:{get_column_letter(len(self._widths))}{last or self.rows}"
 
-    def _append(self, cells: list[Cell | Value], height: float | None = None) -> None:
-        if self._rows == MAX_ROWS - 1:  # the last row is for saying so
-            self._refused += 1
-            return
-        self._rows += 1
-        if height is None:
-            self._sheet.append(cells)
-            return
-        self._sheet.row_dimensions[self._rows].height = height
-        self._sheet.append(cells)
-        del self._sheet.row_dimensions[self._rows]  # it is written; a long sheet must not keep them all
-
-    def _cell(self, value: Value) -> Cell | Value:
-        """Most values first: this is asked a million times for a large run."""
-        kind = type(value)
-        if kind is int or value is None or (isinstance(value, str) and kind is str and _is_plain(value)):
-            return value
+    def _cell(self, value: Value) -> str:
+        """A cell's XML from behind its place; empty for none."""
         if isinstance(value, str):
-            return self._written(value)
+            return self._text(value)
         if isinstance(value, Tinted):
-            return self._tinted(value)
-        if isinstance(value, float) and not math.isfinite(value):
-            return str(value)
-        return value
+            return f"{self._outcomes[value.outcome]}{number_xml(value.number)}" if value.number else ""
+        if isinstance(value, Styled):
+            return self._styled(value)
+        return "" if value is None else number_xml(value)
 
-    def _written(self, value: str) -> Cell | Value:
+    def _text(self, value: str) -> str:
         if isinstance(value, Outcome):
-            return self._outcome(value)
-        text = clean(value)
-        return self._text(text) if text.startswith(_FORMULA) else text or None
+            return f"{self._outcomes[value]}{text_xml(value.value)}"
+        text = str(value)  # of a StrEnum its value
+        made = text_xml(text)
+        if text.startswith(FORMULA):
+            made = f"{self._quoted}{made}"
+        if len(text) < _SHORT:
+            known = self._book.rendered
+            if len(known) >= _REMEMBERED:
+                known.clear()
+            known[text] = made
+        return made
 
-    def _tinted(self, value: Tinted) -> Cell | None:
-        if not value.number:
-            return None
-        cell = WriteOnlyCell(self._sheet, value.number)
-        cell.fill = PatternFill("solid", fgColor=COLOURS[value.outcome])
-        return cell
-
-    def _outcome(self, outcome: Outcome) -> Cell:
-        cell = self._outcomes.get(outcome)
-        if cell is None:
-            cell = self._text(outcome.value)
-            cell.fill = PatternFill("solid", fgColor=COLOURS[outcome])
-            cell.alignment = Alignment(vertical="top")
-            self._outcomes[outcome] = cell
-        return cell
-
-    def _text(self, text: str) -> Cell:
-        """A cell that is text whatever it holds, and stays text when somebody edits it."""
-        cell = WriteOnlyCell(self._sheet)
-        if text:
-            cell.value = clean(text)
-            cell.data_type = "s"
-        if text.startswith(_FORMULA):
-            cell.quotePrefix = True
-        return cell
+    def _styled(self, cell: Styled) -> str:
+        """Text is text whatever it holds, and stays so when somebody edits it."""
+        value, style = cell.value, cell.style
+        if isinstance(value, str) and value.startswith(FORMULA):
+            style = msgspec.structs.replace(style, quoted=True)
+        number = f' s="{self._book.style(style)}"'
+        if isinstance(value, str):
+            value = text_xml(str(value)) or None
+        elif value is not None:
+            value = number_xml(value)
+        return f"{number}{value or '/>'}"
 
 
-def _is_plain(text: str) -> bool:
-    """Whether it needs none of the care below: a quick look that lets no text pass that does."""
-    return text.isprintable() and len(text) < _SHORT and text[:1] not in _CARE and "_x" not in text
-
-
-def clean(text: str) -> str:
-    """``text`` as a cell can hold it: no character that XML forbids, no escape of Excel's, at most 32,767 units."""
-    text = _ESCAPE.sub("_x005F_", xml_text(text))
-    if len(text) * 2 <= MAX_TEXT:
-        return text
-    units = text.encode("utf-16-le")
-    if len(units) <= MAX_TEXT * 2:
-        return text
-    kept = units[: (MAX_TEXT - _NOTE) * 2].decode("utf-16-le", "ignore")
-    return f"{kept} … [{len(text)} characters]"
+def _letters(count: int) -> tuple[str, ...]:
+    return tuple(get_column_letter(number) for number in range(1, count + 1))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from openpyxl import Workbook
-
 from results.view import View, title, unchecked_text
-from results.writers.sheets.sheet import Sheet, Tinted
+from results.writers.sheets.book import Book
+from results.writers.sheets.cells import Tinted
+from results.writers.sheets.sheet import Sheet
 from schemas.report import ReportHead
 from schemas.words import Outcome, Stage
 
@@ -14,7 +14,7 @@ _WIDTHS = (24, 18, 9, *(13 for _ in range(15)))
 _BAND = 8  # columns of a coloured band
 
 
-def write_summary(book: Workbook, view: View) -> None:
+def write_summary(book: Book, view: View) -> None:
     """Counts are values, not formulas: they are the same in every program that opens the file."""
     head = view.head
     sheet = Sheet(book, "Summary", _WIDTHS)

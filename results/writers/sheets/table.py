@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 import msgspec
-from openpyxl import Workbook
 
-from results.writers.sheets.sheet import Column, Sheet, Value
+from results.writers.sheets.book import Book
+from results.writers.sheets.cells import Value
+from results.writers.sheets.sheet import Column, Sheet
 from schemas.record import Record
 
 
@@ -25,7 +26,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
 class OpenTable:
     """A table being written; ``place`` is its tab's, among those that are there when it is made."""
 
-    def __init__(self, book: Workbook, table: Table) -> None:
+    def __init__(self, book: Book, table: Table) -> None:
         self._book = book
         self._table = table
         self._sheet: Sheet | None = None

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from results.measured import cast_text, disabled, let_pass
-from results.writers.sheets.sheet import Column, Value
+from results.writers.sheets.cells import Value
+from results.writers.sheets.sheet import Column
 from results.writers.sheets.table import Table
 from schemas.case import Tolerance
 from schemas.record import OutputComparison, Record

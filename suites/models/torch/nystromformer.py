@@ -29,4 +29,6 @@ class NystromformerTester(ModelTester):
         return spread(NystromformerModel(NystromformerConfig(**self.parameters)))
 
     def load_inputs(self) -> dict[str, torch.Tensor]:
-        return {"input_ids": torch.randint(3, 120, (2, 16))}
+        mask = torch.zeros(2, 1, 1, 16)  # as the scores take it: one of 0 and 1 would be made too large for landmarks
+        mask[1, :, :, 12:] = -1e4
+        return {"input_ids": torch.randint(3, 120, (2, 16)), "attention_mask": mask}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from transformers import OlmoeConfig, OlmoeForCausalLM
 
@@ -10,8 +12,12 @@ from suites.models.weights import spread
 
 
 class OlmoeTester(ModelTester):
-    variants = {
-        "tiny": {
+    # Experts as the library runs them (sorted tokens, matrices of uneven size), and each token with its own matrices.
+    variants = {"tiny": {}, "batched": {"experts_implementation": "batched_mm"}}
+    tags = ("transformers", "text", "decoder", "moe")
+
+    def load_model(self) -> torch.nn.Module:
+        settings: dict[str, Any] = {
             "vocab_size": 128,
             "hidden_size": 32,
             "num_hidden_layers": 2,
@@ -26,11 +32,7 @@ class OlmoeTester(ModelTester):
             "bos_token_id": 1,
             "eos_token_id": 2,
         }
-    }
-    tags = ("transformers", "text", "decoder", "moe")
-
-    def load_model(self) -> torch.nn.Module:
-        return spread(OlmoeForCausalLM(OlmoeConfig(**self.parameters)))
+        return spread(OlmoeForCausalLM(OlmoeConfig(**settings, **self.parameters)))
 
     def load_inputs(self) -> dict[str, torch.Tensor]:
         return {"input_ids": torch.randint(3, 120, (2, 16))}

@@ -1,4 +1,4 @@
-"""ViLT: one encoder for the words and the picture's patches."""
+"""ViLT: one encoder for words and patches, which are given as vectors: of a picture it would draw them at random."""
 
 from __future__ import annotations
 
@@ -31,6 +31,6 @@ class ViltTester(ModelTester):
     def load_inputs(self) -> dict[str, torch.Tensor]:
         return {
             "input_ids": torch.randint(3, 120, (1, 16)),
-            "pixel_values": torch.randn(1, 3, 32, 32),
-            "pixel_mask": torch.ones(1, 32, 32, dtype=torch.int64),
+            "image_embeds": torch.randn(1, 16, 32),
+            "pixel_mask": torch.ones(1, 4, 4, dtype=torch.int64),
         }

@@ -8,15 +8,22 @@ from suites import ModelTester
 
 
 class Cumulate(torch.nn.Module):
-    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return torch.cumsum(x, 1), torch.cumprod(x, 0), torch.cummax(x, 1).values
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.kind == "maximum":
+            return torch.cummax(x, 1).values
+        return torch.cumsum(x, 1) if self.kind == "sum" else torch.cumprod(x, 1)
 
 
 class CumsumTester(ModelTester):
+    variants = {"sum": {}, "product": {}, "maximum": {}}
     tags = ("operator",)
 
     def load_model(self) -> torch.nn.Module:
-        return Cumulate()
+        return Cumulate(self.variant)
 
     def load_inputs(self) -> torch.Tensor:
         return torch.randn(4, 12)

@@ -1,4 +1,4 @@
-"""Elements by their number along a dimension, and whole rows."""
+"""Elements by their number along a dimension, whole rows, and rows by a tensor among slices."""
 
 from __future__ import annotations
 
@@ -8,15 +8,22 @@ from suites import ModelTester
 
 
 class Gather(torch.nn.Module):
-    def forward(self, x: torch.Tensor, places: torch.Tensor, rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        return torch.gather(x, 1, places), torch.index_select(x, 0, rows), x[rows, :, 0]
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def forward(self, x: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        if self.kind == "elements":
+            return torch.gather(x, 1, places)
+        return torch.index_select(x, 0, places) if self.kind == "rows" else x[places, :, 0]
 
 
 class GatherTester(ModelTester):
+    variants = {"elements": {"places": (4, 3, 5)}, "rows": {"places": (3,)}, "indexed": {"places": (2, 3)}}
     tags = ("operator",)
 
     def load_model(self) -> torch.nn.Module:
-        return Gather()
+        return Gather(self.variant)
 
     def load_inputs(self) -> tuple[torch.Tensor, ...]:
-        return torch.randn(4, 6, 5), torch.randint(0, 6, (4, 3, 5)), torch.tensor([3, 0, 3])
+        return torch.randn(4, 6, 5), torch.randint(0, 4, self.parameters["places"])

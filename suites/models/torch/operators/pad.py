@@ -1,4 +1,4 @@
-"""Margins: of a constant, mirrored, repeated, and from the other side."""
+"""Margins: of a constant, mirrored, repeated, from the other side, and negative ones, which cut off."""
 
 from __future__ import annotations
 
@@ -9,17 +9,26 @@ from suites import ModelTester
 
 
 class Pad(torch.nn.Module):
-    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        sizes = (1, 2, 2, 1)
-        modes = ("reflect", "replicate", "circular")
-        return functional.pad(x, sizes, value=0.5), *(functional.pad(x, sizes, mode=mode) for mode in modes)
+    def __init__(self, mode: str, sizes: tuple[int, ...]) -> None:
+        super().__init__()
+        self.mode, self.sizes = mode, sizes
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return functional.pad(x, self.sizes, mode=self.mode)
 
 
 class PadTester(ModelTester):
+    variants = {
+        "constant": {"mode": "constant", "sizes": (1, 2, 2, 1)},
+        "reflect": {"mode": "reflect", "sizes": (1, 2, 2, 1)},
+        "replicate": {"mode": "replicate", "sizes": (1, 2, 2, 1)},
+        "circular": {"mode": "circular", "sizes": (1, 2, 2, 1)},
+        "negative": {"mode": "constant", "sizes": (0, 0, 1, -1)},
+    }
     tags = ("operator",)
 
     def load_model(self) -> torch.nn.Module:
-        return Pad()
+        return Pad(**self.parameters)
 
     def load_inputs(self) -> torch.Tensor:
         return torch.randn(1, 2, 5, 6)

@@ -1,0 +1,37 @@
+"""Stretches of many files, read one at a time without keeping every file open."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from types import TracebackType
+from typing import Self
+
+#: Files kept open at a time; below the usual limit of 1,024 a process.
+_MAX_OPEN = 200
+
+
+class Spans:
+    """Use it as a context manager, which closes the files."""
+
+    def __init__(self) -> None:
+        self._open: OrderedDict[str, int] = OrderedDict()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        while self._open:
+            os.close(self._open.popitem()[1])
+
+    def read(self, path: str, offset: int, length: int) -> bytes:
+        """``length`` bytes at ``offset`` of ``path``."""
+        number = self._open.pop(path, None)
+        if number is None:
+            if len(self._open) >= _MAX_OPEN:
+                os.close(self._open.popitem(last=False)[1])
+            number = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._open[path] = number
+        return os.pread(number, length, offset)
