@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import msgspec
 import numpy as np
 import pytest
@@ -10,10 +14,16 @@ from runner.intermediates.judge import compare_value, tolerance_for
 from runner.intermediates.messages import Checked, Message, Over, Planned, Refused
 from runner.intermediates.values import MOST_BYTES, MOST_VALUES, Value, portions
 from runner.intermediates.verify import notes_of, read
+from runner.judge import judge
 from runner.ops.isolation import Ended
-from schemas.case import Checks, Tolerance
-from schemas.record import OutputComparison
-from tests.stages_support.cases import a_case
+from runner.protocol import Finished
+from runner.stages.artefacts import flow_of
+from schemas.bundle import Artefact
+from schemas.case import Checks, Tolerance, Tuning
+from schemas.codec import decode, encode
+from schemas.record import OutputComparison, Record
+from schemas.words import Stage
+from tests.stages_support.cases import CLEAN, a_case
 
 VALUE = Value("mm_1", "aten.mm.default", 4)
 GIB = 1024**3
@@ -135,3 +145,21 @@ def test_a_process_that_did_not_come_to_its_end_is_told(how: dict[str, object], 
     broken = ended(Planned(values=4), Checked(compared=1))
     broken = msgspec.structs.replace(broken, lines=(*broken.lines, b'{"event": "chec'))
     assert read(broken).compared == 1
+
+
+def test_a_record_has_what_was_found_and_the_stage_reads_what_the_check_needs() -> None:
+    case = a_case(tuning=Tuning(verify_intermediates=True))
+    record = judge(case, [Finished(intermediates=(WRONG,))], CLEAN, shard=None, attempt=1, started="", reproduce="")
+    assert record.intermediates == (WRONG,)
+    assert not record.comparisons
+    assert decode(encode(record), Record).intermediates == (WRONG,)
+    assert {Artefact.MODEL, Artefact.INPUTS} <= set(flow_of(case, Stage.COMPARISON).reads)
+    assert Artefact.INPUTS not in flow_of(a_case(), Stage.COMPARISON).reads
+
+
+def test_the_steps_of_a_case_load_no_framework() -> None:
+    heavy = "{'torch', 'onnx', 'onnxruntime'}"
+    code = f"import sys, runner.stages.steps\nprint(sorted({heavy} & set(sys.modules)))"
+    root = Path(__file__).parent.parent
+    said = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"

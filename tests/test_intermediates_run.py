@@ -20,6 +20,7 @@ from runner.work import Work
 from schemas.case import Tolerance, Tuning
 from schemas.target import StageTimeout
 from schemas.words import Lowering, Mode, Stage, StageStatus
+from schemas.words import Path as ModelPath
 from tests.stages_support.cases import a_case, a_job, a_model, error_of, run
 from tests.torch_support import NEEDS_TORCH, job_of, model
 
@@ -246,6 +247,14 @@ def onnx_case(folder: Path) -> Finished:
 def test_an_onnx_models_values_agree(tmp_path: Path) -> None:
     last = onnx_case(tmp_path)
     assert told(last) == ["intermediates: 6 of 6 values compared, none diverges"], "all but the constant"
+
+
+@NEEDS_TORCH
+def test_a_pytorch_model_that_became_an_onnx_model_is_checked_as_that(tmp_path: Path) -> None:
+    last = checked(tmp_path, path=ModelPath.ONNX, id="s/cpu/torch/mine@onnx")
+    count = int(last.metrics["intermediates"])
+    assert count >= 4
+    assert told(last) == [f"intermediates: {count} of {count} values compared, none diverges"]
 
 
 def test_of_onnx_too_the_first_wrong_value_is_named(tmp_path: Path) -> None:

@@ -109,6 +109,22 @@ def test_the_head_of_a_manifest_limits_entries_that_say_nothing(tmp_path: Path) 
     assert ("onnx/net/g", "vmvx") not in members(root)
 
 
+@pytest.mark.parametrize(
+    ("written", "what"),
+    [
+        ("disjoint-per-target-with: [others]", "unknown suite 'others'"),
+        ("disjoint-per-target-with: [e2e-compile]", "a suite cannot be disjoint with itself"),
+        ("twin-in: others", "unknown suite 'others'"),
+        ("twin-in-bring-up: others", "unknown suite 'others'"),
+        ("twin-in: e2e-compile", "a suite cannot be its own twin"),
+        ("only: [vmvx, cpu]", "only: the suite does not run on target 'cpu'"),
+    ],
+)
+def test_a_key_that_names_nothing_of_use(tmp_path: Path, written: str, what: str) -> None:
+    body = COMPILE.replace("disjoint-per-target-with: [nightly-execute]", written)
+    assert said(make(tmp_path / "suites", e2e_compile=body)) == [f"e2e-compile.yaml:5: {what}"]
+
+
 def test_an_empty_list_has_no_workflow_until_a_model_comes(tmp_path: Path) -> None:
     empty = NIGHTLY_OPS[: NIGHTLY_OPS.index("models:")] + "models: []\n"
     listed = COMPILE + "  - name: onnx/net/g\n  - name: onnx/net/h\n"

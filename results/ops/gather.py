@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -59,20 +60,26 @@ class GatheredOps(msgspec.Struct, frozen=True):
 def gathered_ops(
     sources: Iterable[OpSource], noted: Noted, standing: Mapping[str, str], spool: Path, *, planned: bool
 ) -> Iterator[GatheredOps]:
-    """The operations; they can be asked until the block ends. ``standing``: as `settle` takes it."""
+    """The operations; they can be asked until the block ends. ``standing``: as `settle` takes it.
+
+    Raises ``OSError`` when there is no room for the scratch database, also from questions asked in the block.
+    """
     chosen = sorted((each for each in sources if each.source.ops), key=lambda each: each.source.label)
     if not chosen and not noted.infos:
         yield GatheredOps(None, ())
         return
-    with contextlib.closing(Tables(spool / "ops.sqlite")) as tables, Spans() as spans:
-        labels = {number: each.source.label for number, each in enumerate(chosen)}
-        problems = [
-            problem
-            for number, each in enumerate(chosen)
-            for problem in read_journals(tables, number, each.source, each.suite, each.target)
-        ]
-        problems += settle(tables, standing, labels, noted.totals, planned=planned)
-        yield GatheredOps(Ops(tables, spans, labels, noted.infos), tuple(problems))
+    try:
+        with contextlib.closing(Tables(spool / "ops.sqlite")) as tables, Spans() as spans:
+            labels = {number: each.source.label for number, each in enumerate(chosen)}
+            problems = [
+                problem
+                for number, each in enumerate(chosen)
+                for problem in read_journals(tables, number, each.source, each.suite, each.target)
+            ]
+            problems += settle(tables, standing, labels, noted.totals, planned=planned)
+            yield GatheredOps(Ops(tables, spans, labels, noted.infos), tuple(problems))
+    except sqlite3.OperationalError as error:  # a full disk, mostly; our callers know it by this name
+        raise OSError(f"the scratch database of operations in {spool}: {error}") from error
 
 
 def _info(record: Record) -> CaseInfo:

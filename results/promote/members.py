@@ -18,7 +18,7 @@ Pairs = tuple[tuple[str, str], ...]  # keys and values as one line of YAML each
 Step = Callable[[str], str]
 
 #: Of an entry that is copied: what says which models and targets it is for.
-_SELECTING = frozenset({"name", "tag", "onnx", "python", "sha256", "exclude", "only"})
+SELECTING = frozenset({"name", "tag", "onnx", "python", "sha256", "exclude", "only"})
 
 
 class Newcomer(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,7 +179,7 @@ class _Edit:
 
     def _settings(self, number: int) -> Pairs:
         pairs = yamltext.source_lines(self.before, ("models", number))
-        return tuple((key, value) for key, value in pairs if key not in _SELECTING)
+        return tuple((key, value) for key, value in pairs if key not in SELECTING)
 
     def _behind(self, model: str) -> int | None:
         """The last entry of the model's family, else the last of all."""
@@ -261,8 +261,7 @@ def disable(text: str, manifest: Manifest, one: Planned, checks: Sequence[str], 
         off = "".join(f"{name}: false, " for name in checks)
         lines = [f"name: {scalar(one.case.model)}", f"only: {flow([target])}"]
         lines.append(f"checks: {{{off}issue: {scalar(issue)}}}")
-        behind = max(e.number for e in manifest.models if e.number == entry.number)
-        return yamltext.add_entry(text, ("models",), lines, behind=behind)
+        return yamltext.add_entry(text, ("models",), lines, behind=entry.number)
     alone = scope(entry, manifest) == [target]
     path: list[str | int] = ["models", entry.number, *([] if alone else ["targets", target]), "checks"]
     for name in checks:

@@ -12,7 +12,7 @@ from results.expectations.surgery import revise
 from results.patch import Patch
 from results.promote import yamltext
 from results.promote.decide import Decision
-from results.promote.members import Newcomer, Pairs, change, disable, targets_of
+from results.promote.members import SELECTING, Newcomer, Pairs, change, disable, targets_of
 from results.promote.overlay import Overlay, overlay
 from results.promote.standing import E2E_COMPILE, LISTS, NIGHTLY, NIGHTLY_OPS, WEEKLY_OPS, Lists
 from schemas.errors import E2EShardError
@@ -82,8 +82,7 @@ def _newcomer(lists: Lists, name: str, model: str) -> Newcomer:
 def _pairs(lists: Lists, name: str, one: Planned) -> Pairs:
     text = _manifest(lists, name).path.read_bytes().decode()
     pairs = yamltext.source_lines(text, ("models", one.chosen.entries[-1].number))
-    selecting = ("name", "tag", "onnx", "python", "sha256", "exclude", "only")
-    return tuple((key, value) for key, value in pairs if key not in selecting)
+    return tuple((key, value) for key, value in pairs if key not in SELECTING)
 
 
 def _selector(lists: Lists, model: str) -> Pairs:

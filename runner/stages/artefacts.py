@@ -54,6 +54,8 @@ def flow_of(case: Case, stage: Stage) -> Flow:
     row = FLOWS[stage]
     if case.path is Path.ORT_EP and stage in _OF_ORT_EP:
         return msgspec.structs.replace(row, reads=_OF_ORT_EP[stage])
+    if stage is Stage.COMPARISON and case.tuning.verify_intermediates:
+        return msgspec.structs.replace(row, reads=(Artefact.MODEL, Artefact.INPUTS, *row.reads))
     if stage in (Stage.POSTPROCESSING, Stage.COMPARISON) and case.source.kind is SourceKind.PYTHON:
         return msgspec.structs.replace(row, reads=(Artefact.MODEL, *row.reads))  # its hooks, and maybe a tokenizer
     return msgspec.structs.replace(row, reads=(*row.reads, *_further(case, stage)))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from transformers import BeitConfig, BeitForImageClassification
 
@@ -12,12 +10,8 @@ from suites.models.weights import spread
 
 
 class BeitTester(ModelTester):
-    # The ONNX exporter cannot take apart the default attention (sdpa) of this model.
-    variants = {"tiny": {}, "eager": {"attn_implementation": "eager"}}
-    tags = ("transformers", "vision")
-
-    def load_model(self) -> torch.nn.Module:
-        settings: dict[str, Any] = {
+    variants = {
+        "tiny": {
             "hidden_size": 32,
             "num_hidden_layers": 2,
             "num_attention_heads": 4,
@@ -29,7 +23,11 @@ class BeitTester(ModelTester):
             "layer_scale_init_value": 0.5,
             "out_indices": [1, 2],
         }
-        return spread(BeitForImageClassification(BeitConfig(**settings, **self.parameters)))
+    }
+    tags = ("transformers", "vision")
+
+    def load_model(self) -> torch.nn.Module:
+        return spread(BeitForImageClassification(BeitConfig(**self.parameters)))
 
     def load_inputs(self) -> dict[str, torch.Tensor]:
         return {"pixel_values": torch.randn(1, 3, 32, 32)}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from transformers import T5Config, T5ForConditionalGeneration
 
@@ -12,12 +10,8 @@ from suites.models.weights import spread
 
 
 class T5Tester(ModelTester):
-    # The ONNX exporter cannot take apart the default attention (sdpa) of this model.
-    variants = {"tiny": {}, "eager": {"attn_implementation": "eager"}}
-    tags = ("transformers", "text", "seq2seq")
-
-    def load_model(self) -> torch.nn.Module:
-        settings: dict[str, Any] = {
+    variants = {
+        "tiny": {
             "vocab_size": 128,
             "d_model": 32,
             "d_kv": 8,
@@ -30,7 +24,11 @@ class T5Tester(ModelTester):
             "eos_token_id": 1,
             "decoder_start_token_id": 0,
         }
-        return spread(T5ForConditionalGeneration(T5Config(**settings, **self.parameters)))
+    }
+    tags = ("transformers", "text", "seq2seq")
+
+    def load_model(self) -> torch.nn.Module:
+        return spread(T5ForConditionalGeneration(T5Config(**self.parameters)))
 
     def load_inputs(self) -> dict[str, torch.Tensor]:
         return {
