@@ -23,7 +23,7 @@ from schemas.words import StageStatus
 log = logging.getLogger("runner.folder")
 
 #: What a run leaves in its folder; a fresh run removes exactly these and nothing that somebody else put there.
-_REPORTS = ("records.jsonl", "results.json", "junit.xml", "report.xlsx", "summary.md")
+_REPORTS = ("records.jsonl", "results.json", "junit.xml", "report.xlsx", "summary.md", "models.md")
 _LEAVINGS = (*_REPORTS, "logs", "work", "again", "bundles", "emit", OP_FOLDER)
 _USUAL = Rules(level=Cleanup.LARGE, limit=DEFAULT_LIMIT)
 
