@@ -1,8 +1,9 @@
 """Turns the expected durations of cases into a given number of shards, as even as a bounded search finds them.
 
-Longest first is nearly always good enough, and changes little when a duration changes; only where it is over the least
-possible by more than a thousandth, MultiFit is tried, and then pairs of shards are divided anew. The result depends on
-the durations and keys alone, and its longest shard is never longer than that of longest first.
+Longest first is nearly always good enough. Where it is over the least possible by more than a thousandth, pairs of its
+shards are divided anew: each keeps its share of long cases, so that durations which come true otherwise even out as
+well as before. MultiFit, which has shards of few long cases beside shards of many short ones, is tried where that does
+not help. The result depends on durations and keys alone; its longest shard is never longer than that of longest first.
 """
 
 from __future__ import annotations
@@ -31,11 +32,12 @@ def balanced(costs: Mapping[str, int], count: int) -> Shards:
     found = _longest_first(items, count)
     least = least_possible(costs.values(), count)
     enough = least + least // _CLOSE
-    if count > 1 and _longest(found) > enough:
+    _divide_anew(found, enough)
+    if _longest(found) > enough:
         fitted = _multifit(items, count, least, _longest(found))
         if fitted is not None:
+            _divide_anew(fitted, enough)
             found = fitted
-        _divide_anew(found, enough)
     return tuple(tuple(sorted(key for _, key in shard)) for shard in found)
 
 
