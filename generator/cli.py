@@ -35,13 +35,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def generate(arguments: argparse.Namespace) -> int:
     """Load, check, shard, render, compare; then write, or with ``--check`` complain."""
     from generator import plan, write  # noqa: PLC0415  # --help stays quick
-    from suites import catalog, timings, workspace  # noqa: PLC0415
+    from suites import catalog, workspace  # noqa: PLC0415
 
     root, suites = _folders(arguments)
     loaded = workspace.load(suites)
     catalog.require_version()
     naming = plan.naming(root, suites)
-    planned = plan.plan(loaded, timings.load(suites), root, naming, rebalance=arguments.rebalance)
+    planned = plan.plan(loaded, loaded.timings, root, naming, rebalance=arguments.rebalance)
     changes = write.compare(root, planned)
     if arguments.check:
         write.require_none(changes, naming.command)
@@ -55,12 +55,12 @@ def generate(arguments: argparse.Namespace) -> int:
 def show_list(arguments: argparse.Namespace) -> int:
     """What runs where, and for how long."""
     from generator import listing, plan  # noqa: PLC0415
-    from suites import timings, workspace  # noqa: PLC0415
+    from suites import workspace  # noqa: PLC0415
 
     root, suites = _folders(arguments)
     loaded = workspace.load(suites)
     chosen = (loaded.suite(arguments.suite),) if arguments.suite else loaded.suites
-    durations, naming = timings.load(suites), plan.naming(root, suites)
+    durations, naming = loaded.timings, plan.naming(root, suites)
     matrices = [plan.build_matrix(loaded, suite, durations, root, naming) for suite in chosen]
     print(listing.suite_page(matrices[0]) if arguments.suite else listing.overview(matrices, chosen))
     return Exit.OK
