@@ -19,6 +19,7 @@ from results.writers.sheets.lists import (
     write_timings,
 )
 from results.writers.sheets.ops_sheets import OpSheets
+from results.writers.sheets.pace_sheet import write_pace
 from results.writers.sheets.summary import write_summary
 from results.writers.sheets.table import OpenTable, Table
 from results.writers.sheets.verification import CASTS, CHECKS, COMPARISONS, TOKENS
@@ -35,6 +36,7 @@ SHEETS: dict[str, Table | Callable[[Book, View], None]] = {
     "Checks": CHECKS,
     "Casts": CASTS,
     "Timings": write_timings,
+    "Shards": write_pace,
     "Missing": write_missing,
     "Skips": SKIPS,
     "Problems": write_problems,
