@@ -16,7 +16,7 @@ from tests.models_support import put
 from tests.suites_support import folder, manifest
 from tests.torch_support import NEEDS_TORCH
 
-pytestmark = [NEEDS_TORCH, pytest.mark.slow]
+pytestmark = [NEEDS_TORCH, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 REPOSITORY = Path(__file__).parent.parent
 CORRUPTED = REPOSITORY / "tests" / "models_support" / "corrupted_torch.py"
