@@ -10,7 +10,7 @@ from results.text import block, cell, code, prose
 from results.view import View, title, unchecked_text
 from results.writers.markdown_ops import op_by_op
 from results.writers.markdown_pace import minutes, pace_alarm
-from results.writers.markdown_verification import disabled_checks, lowest_pcc, token_differences
+from results.writers.markdown_verification import disabled_checks, first_diverging, lowest_pcc, token_differences
 from schemas.report import GroupTotals, ReportHead, SignatureTotal
 from schemas.words import Outcome
 
@@ -291,6 +291,7 @@ SECTIONS: dict[Section, int] = {
     _infra: 80_000,
     _skips: 5_000,
     disabled_checks: 30_000,
+    first_diverging: 15_000,
     token_differences: 15_000,
     lowest_pcc: 8_000,
     _slowest: 10_000,
