@@ -56,6 +56,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     ops: OpByOp | None = None  # where the case goes op by op
     deadline: float = 0.0  # seconds that the scheduler grants the case; 0: the case's own
     stage_deadlines: tuple[StageTimeout, ...] = ()  # likewise of its stages
+    places: dict[str, str] = {}  # of an imported suite's case: where each place of its definition lies here
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -18,21 +18,36 @@ _BEGINNING = 1 << 20
 _END = 1 << 18
 
 
-def invoke(work: Work, argv: Sequence[str], stdout: pathlib.Path | None = None) -> None:
+def invoke(
+    work: Work, argv: Sequence[str], stdout: pathlib.Path | None = None, cwd: pathlib.Path | None = None
+) -> None:
     """Run a native tool, its command line and its error output in the stage's log.
 
     Raises StageFailure: FAIL for an exit code, CRASH for a signal, OOM for an allocator that gave up, INFRA for a full
     disk.
     """
-    command = f"$ {shlex.join(argv)}\n"
+    result, said = attempt(work, argv, stdout, cwd)
+    if not result.ok:
+        raise failure_of(argv, result, said)
+
+
+def attempt(
+    work: Work, argv: Sequence[str], stdout: pathlib.Path | None = None, cwd: pathlib.Path | None = None
+) -> tuple[ToolResult, str]:
+    """Likewise, for whoever wants to read how it ended: that, and what the tool wrote into the log."""
+    place = f"cd {shlex.quote(str(cwd))} && " if cwd is not None else ""
     with work.log.open("a") as log:
-        log.write(command)
+        log.write(f"$ {place}{shlex.join(argv)}\n")
         log.flush()
         start = log.tell()
-    result = run_tool(argv, log=work.log, stdout=stdout)
+    result = run_tool(argv, log=work.log, stdout=stdout, cwd=cwd)
     work.peak_rss_bytes = max(filter(None, (work.peak_rss_bytes, result.peak_rss_bytes)), default=None)
-    if not result.ok:
-        raise _failure(pathlib.Path(argv[0]).name, result, _said(work, start))
+    return result, "" if result.ok else _said(work, start)
+
+
+def failure_of(argv: Sequence[str], result: ToolResult, said: str) -> StageFailure:
+    """What a tool's end means for its stage."""
+    return _failure(pathlib.Path(argv[0]).name, result, said)
 
 
 def _said(work: Work, start: int) -> str:

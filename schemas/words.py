@@ -52,6 +52,7 @@ class Stage(StrEnum):
     COMPILED_INFERENCE = "compiled_inference"
     POSTPROCESSING = "postprocessing"
     COMPARISON = "comparison"
+    BENCHMARK = "benchmark"  # of imported suites: time, dispatches and size against goldens
     OP_BY_OP = "op_by_op"  # instead of the stages between: each operation of the model, compiled and run alone
 
 
@@ -115,6 +116,7 @@ class SourceKind(StrEnum):
     MLIR_FILE = "mlir-file"  # a file of MLIR; locator like ONNX_FILE's
     MLIR_URL = "mlir-url"  # such a file behind a URL; locator: the URL
     PYTHON = "python-file"  # a class of the authoring face; locator: path.py:Class[variant], path like ONNX_FILE's
+    IMPORTED = "imported"  # a definition of an imported suite, or what one names; locator like ONNX_FILE's
     FILE = "file"  # what a model's code asks `get_file` for; locator: get_file's argument. Never a case's own source
 
 

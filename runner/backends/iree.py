@@ -42,13 +42,14 @@ def compile_module(work: Work, imported: Imported, module: pathlib.Path, prefix:
     invoke(work, [compiler, str(module), "-o", str(compiled), *flags, *wanted])
     found = {"vmfb_bytes": float(compiled.stat().st_size)}
     if statistics.is_file():
-        found |= _metrics(json.loads(statistics.read_bytes()))
+        found |= metrics_of(json.loads(statistics.read_bytes()))
     for name, value in found.items():
         work.metrics[name] = value + (work.metrics.get(name, 0.0) if prefix else 0.0)
     return compiled
 
 
-def _metrics(statistics: dict[str, dict[str, dict[str, float]]]) -> dict[str, float]:
+def metrics_of(statistics: dict[str, dict[str, dict[str, float]]]) -> dict[str, float]:
+    """What a record shows of the compiler's statistics."""
     aggregate = statistics.get("stream-aggregate", {})
     return {
         name: float(aggregate[group][key])
