@@ -131,5 +131,9 @@ class Extra(StrEnum):
 
 #: ``exit_status`` of a record: ``PASS``, ``Numerics`` or the name of the stage that failed.
 EXIT_PASS = "PASS"
+
+#: Metrics of a record: how many of its modules the compiler made in this run, and how many came from the store.
+MODULES_COMPILED = "modules_compiled"
+MODULES_FROM_CACHE = "modules_from_cache"
 EXIT_NUMERICS = "Numerics"
 EXIT_NOT_RUN = "not-run"  # SKIP and MISSING: no stage was entered

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from results.digest import Digest, digest
 from results.text import block, cell, code, prose
-from results.view import View, title, unchecked_text
+from results.view import View, modules_text, title, unchecked_text
 from results.writers.markdown_ops import op_by_op
 from results.writers.markdown_verification import disabled_checks, lowest_pcc, token_differences
 from schemas.report import GroupTotals, ReportHead, SignatureTotal
@@ -112,6 +112,8 @@ def _counts(head: ReportHead, _: Digest) -> Iterator[str]:
         also = f" {group.flaky} |" if flaky else ""
         yield f"| {cell(group.suite)} | {cell(group.target)} | {group.total} | {counts} |{also}"
     yield ""
+    if said := modules_text(head):
+        yield from [said, ""]
     yield from _stages(head.groups)
 
 

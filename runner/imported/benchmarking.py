@@ -79,7 +79,7 @@ def _measure(work: Work, definition: Definition) -> None:
         *work.runtime_flags,
     ]
     printed = work.folder / "benchmark.json"
-    invoke(work, argv, stdout=printed, cwd=pathlib.Path(work.job.places[definition.cwd]))
+    invoke(work, argv, stdout=printed)
     work.metrics |= times(printed.read_bytes())
 
 

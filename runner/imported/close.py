@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pathlib
-
 from runner.tools import invoke
 from runner.work import Golden, Work, present
 from schemas.errors import InfraError
@@ -17,7 +15,7 @@ def run(work: Work, definition: Definition, command: list[str]) -> None:
 
     paths = [work.folder / f"output_{number}.npy" for number in range(len(definition.expected))]
     argv = [*command, *work.runtime_flags, *(f"--output=@{path}" for path in paths)]
-    invoke(work, argv, cwd=pathlib.Path(work.job.places[definition.cwd]))
+    invoke(work, argv)
     work.outputs = tuple(np.load(path, allow_pickle=False) for path in paths)
     goldens = []
     for number, each in enumerate(definition.expected):

@@ -8,7 +8,7 @@ import msgspec
 
 from runner.backends import iree
 from runner.backends.tuning import ir_flags, tuning_flags
-from runner.tools import invoke
+from runner.cache.use import Order, compile_once
 from runner.work import Work
 from schemas.imported import Definition, ModuleDefinition
 
@@ -24,7 +24,7 @@ def compile_modules(work: Work, definition: Definition) -> None:
     made: list[pathlib.Path] = []
     work.compiler_flags = ()
     for name, module in named(definition):
-        compiled, figures = _compile(work, definition, name, module)
+        compiled, figures = _compile(work, name, module)
         made.append(compiled)
         for figure, value in figures.items():
             work.metrics[figure] = value + work.metrics.get(figure, 0.0)
@@ -46,16 +46,14 @@ def named(definition: Definition) -> tuple[tuple[str, ModuleDefinition], ...]:
     return tuple(zip(names, definition.modules, strict=True))
 
 
-def _compile(
-    work: Work, definition: Definition, name: str, module: ModuleDefinition
-) -> tuple[pathlib.Path, dict[str, float]]:
+def _compile(work: Work, name: str, module: ModuleDefinition) -> tuple[pathlib.Path, dict[str, float]]:
     job = work.job
     compiled, statistics = work.folder / f"{name}.vmfb", work.folder / f"{name}.statistics.json"
     flags, counted = _flags(work, module, statistics)
     work.compiler_flags = tuple(dict.fromkeys((*work.compiler_flags, *flags)))
-    wanted = ir_flags(job.case.tuning, pathlib.Path(job.logs) / iree.IR_FOLDER / name, flags)
-    argv = [job.toolchain.iree_compile, job.places[module.source], "-o", str(compiled), *flags, *counted, *wanted]
-    invoke(work, argv, cwd=pathlib.Path(job.places[definition.cwd]))
+    source, ir = pathlib.Path(job.places[module.source]), pathlib.Path(job.logs) / iree.IR_FOLDER / name
+    extra = (*counted, *ir_flags(job.case.tuning, ir, flags))
+    compile_once(work, Order(source, compiled, flags, extra, statistics, ir if job.case.tuning.save_ir else None))
     return compiled, {"vmfb_bytes": float(compiled.stat().st_size)} | _figures(statistics)
 
 

@@ -8,7 +8,7 @@ import re
 from runner import signature
 from runner.imported import arguments, close
 from runner.imported.compiling import named
-from runner.tools import attempt, failure_of
+from runner.tools import attempt, failure_of, said_since
 from runner.work import Work, present
 from schemas.imported import Definition
 from schemas.record import ErrorInfo
@@ -54,11 +54,13 @@ def run(work: Work, definition: Definition) -> None:
         *arguments.expected(work, definition),
         *work.runtime_flags,
     ]
-    result, said = attempt(work, argv, cwd=pathlib.Path(work.job.places[definition.cwd]))
-    if result.ok:
+    made = attempt(work, argv)
+    failure = failure_of(work, made)
+    if failure is None:
         return
+    said = said_since(work, made.start)
     refused = _REFUSED.search(said)
-    if result.signal is not None or refused is None:
-        raise failure_of(argv, result, said)
+    if made.result.signal is not None or refused is None:
+        raise failure
     excerpt = "\n".join(said[refused.start() :].splitlines()[:20])
     work.refusal = ErrorInfo(signature=signature.normalise(refused["why"]), excerpt=excerpt)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import pathlib
 from collections.abc import Callable
 
 from runner.failures import StageFailure
 from runner.imported import arguments, benchmarking, close, compiling, running
 from runner.work import Work, present
+from schemas.errors import InfraError
 from schemas.imported import Definition
 from schemas.words import Stage
 
@@ -59,11 +62,30 @@ def _definition(work: Work) -> Definition:
     return present(work.job.case.definition, "definition")
 
 
+def _there(step: Callable[[Work], None]) -> Callable[[Work], None]:
+    """The step with every tool started in the definition's folder, where its relative paths begin.
+
+    The whole process goes there: it is the case's own, and whoever reads a flag's files reads the tool's.
+    """
+
+    def run(work: Work) -> None:
+        folder = work.job.places.get(_definition(work).cwd, "")
+        if not pathlib.Path(folder or ".").is_dir():
+            raise InfraError(f"source not available: there is no folder {folder}", "fetch the suite's files")
+        with contextlib.chdir(folder or "."):
+            step(work)
+
+    return run
+
+
 STEPS: dict[Stage, Callable[[Work], None]] = {
-    Stage.SETUP: setup,
-    Stage.COMPILATION: compilation,
-    Stage.CONSTRUCT_INPUTS: construct_inputs,
-    Stage.COMPILED_INFERENCE: compiled_inference,
-    Stage.COMPARISON: comparison,
-    Stage.BENCHMARK: benchmark,
+    stage: _there(step)
+    for stage, step in (
+        (Stage.SETUP, setup),
+        (Stage.COMPILATION, compilation),
+        (Stage.CONSTRUCT_INPUTS, construct_inputs),
+        (Stage.COMPILED_INFERENCE, compiled_inference),
+        (Stage.COMPARISON, comparison),
+        (Stage.BENCHMARK, benchmark),
+    )
 }

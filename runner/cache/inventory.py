@@ -1,0 +1,45 @@
+"""A store's folders become the things in it that can be removed one by one, with their sizes and last uses."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+MODULES = "modules"
+#: Where files are written under a name ``.*.tmp`` before they get their own.
+SCRATCH_FOLDERS = (MODULES,)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing: its files, the bytes on disk, when it was used last (seconds since 1970), and its maker's lock."""
+
+    files: tuple[pathlib.Path, ...]
+    size: int
+    used: float
+    lock: str = ""
+
+
+def items(root: pathlib.Path) -> Iterator[Item]:
+    """All of them, in no order."""
+    yield from _modules(root / MODULES)
+
+
+def _modules(folder: pathlib.Path) -> Iterator[Item]:
+    for path, state in _files(folder):
+        if path.suffix == ".entry":
+            yield Item((path,), state.st_blocks * 512, state.st_mtime)
+
+
+def _files(folder: pathlib.Path) -> Iterator[tuple[pathlib.Path, os.stat_result]]:
+    """Regular files below a folder; one that vanishes meanwhile is left out."""
+    for where, _, names in os.walk(folder):
+        for name in names:
+            path = pathlib.Path(where, name)
+            try:
+                state = path.stat(follow_symlinks=False)
+            except OSError:
+                continue
+            yield path, state
