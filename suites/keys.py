@@ -212,7 +212,7 @@ MODEL: Keys = {
         example="../test_suite_files",
     ),
     "comparison": _text(
-        "Who decides about results of `directory:`: the tool that the definitions were made for, or our comparison too.",
+        "Who decides about the results of `directory:`: the tool it was made for, or our comparison as well.",
         choices=("tool", "strict"),
         example="strict",
     ),

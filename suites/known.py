@@ -18,7 +18,7 @@ from suites.modelfile import TesterClass
 class Model(msgspec.Struct, frozen=True, kw_only=True):
     """One thing under test, before it meets a target. `code` is the class of a model that is a Python file.
 
-    `place` is where a model that is another file lies, or where a definition stands. The first of `paths` is the default.
+    `place` is where a model that is another file lies, or a definition stands. The first of `paths` is the default.
     """
 
     name: str
