@@ -49,6 +49,10 @@ def comparison(work: Work) -> None:
         from runner.imported.strict import compare_strictly  # noqa: PLC0415 - loads numpy, and few entries ask for it
 
         compare_strictly(work, definition)
+    elif definition.allclose is not None:
+        from runner.imported.strict import note_findings  # noqa: PLC0415 - likewise
+
+        note_findings(work)
     if work.refusal is not None:
         raise StageFailure(work.refusal.signature, work.refusal.excerpt)
 
