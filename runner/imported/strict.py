@@ -87,20 +87,24 @@ def _golden(work: Work, definition: Definition, number: int, text: str) -> tuple
     folder = pathlib.Path(work.job.places[definition.cwd])
     name = f"result_{number}"
     try:
-        if text.startswith("@"):
-            value: Array = np.load(folder / text[1:], allow_pickle=False)
-            return Golden(name, value), ""
-        typed = _TYPED.match(text)
-        kind = MLIR_TYPES.get(typed["type"]) if typed else None
-        if typed is None or kind is None:
-            msg = "neither a typed value nor a .npy file"
-            raise ValueError(msg)
-        shape = tuple(int(size) for size in typed["shape"].split("x") if size)
-        return Golden(name, _value(folder, typed["rest"], kind, shape)), typed["type"]
+        value, element = _read(folder, text)
     except (OSError, ValueError) as error:
         raise InfraError(
             f"expected output {text!r} cannot be read: {error}", "mend it, or leave out `strict`"
         ) from error
+    return Golden(name, value), element
+
+
+def _read(folder: pathlib.Path, text: str) -> tuple[Array, str]:
+    if text.startswith("@"):
+        return np.load(folder / text[1:], allow_pickle=False), ""
+    typed = _TYPED.match(text)
+    kind = MLIR_TYPES.get(typed["type"]) if typed else None
+    if typed is None or kind is None:
+        msg = "neither a typed value nor a .npy file"
+        raise ValueError(msg)
+    shape = tuple(int(size) for size in typed["shape"].split("x") if size)
+    return _value(folder, typed["rest"], kind, shape), typed["type"]
 
 
 def _value(folder: pathlib.Path, rest: str, kind: ElementType, shape: tuple[int, ...]) -> Array:

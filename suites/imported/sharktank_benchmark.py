@@ -62,13 +62,15 @@ def benchmark_of(path: Path, relative: Path, file: JsonFile, request: Request, f
     meant = wanted(_flags(table, "compile_flags"), _flags(table, "benchmark_flags"), device)
     markers = tuple(dict.fromkeys((str(TestType.BENCHMARK), path.parent.name, backend)))
     sources = tuple((name, find(name, backend)) for name in named)
+    place = joined(request.directory, relative.as_posix())
+    made = _Benchmark(table=table, place=place, backend=backend, meant=meant, sources=sources, own=own, request=request)
     return ImportedModel(
         name=relative.with_suffix("").as_posix(),
-        place=joined(request.directory, relative.as_posix()),
+        place=place,
         at=at,
         markers=markers,
         tags=tuple(dict.fromkeys((*markers, *meant.tags))),
-        on=_placed(table, backend, meant, sources, own, joined(request.directory, relative.as_posix()), request),
+        on=made.on,
         wants=str(meant),
     )
 
@@ -85,45 +87,53 @@ def _own_module(table: Table, request: Request, at: Location) -> ModuleDefinitio
     return ModuleDefinition(name=name, source=source, flags=_flags(table, "compile_flags"))
 
 
-def _placed(
-    table: Table,
-    backend: str,
-    meant: Wanted,
-    sources: tuple[tuple[str, QualityTest | None], ...],
-    own: ModuleDefinition | None,
-    place: str,
-    request: Request,
-) -> Callable[[Target], Resolved | None]:
-    def on(target: Target) -> Resolved | None:
-        if not meant.fits(target) or (backend == "rocm" and target.chip is None):
+class _Benchmark(msgspec.Struct, frozen=True, kw_only=True):
+    """A benchmark before it meets a target."""
+
+    table: Table
+    place: str
+    backend: str
+    meant: Wanted
+    sources: tuple[tuple[str, QualityTest | None], ...]  # by the names of their modules
+    own: ModuleDefinition | None
+    request: Request
+
+    def on(self, target: Target) -> Resolved | None:
+        """What is run there."""
+        table = self.table
+        if not self.meant.fits(target) or (self.backend == "rocm" and target.chip is None):
             return None
-        modules: list[ModuleDefinition] = []
-        weights: list[Weights] = []
-        for name, test in sources:
-            if test is None:
-                continue
-            its, archives = test.parts(target)
-            modules.append(msgspec.structs.replace(its[0], name=name))
-            weights += [_renamed(each, table) for each in archives]
-        if own is not None:
-            chip = (f"--iree-rocm-target={target.chip}",) if backend == "rocm" else ()
-            modules.append(msgspec.structs.replace(own, flags=(*own.flags, *chip)))
+        modules, weights = self._parts(target)
         definition = Definition(
-            format=request.format,
+            format=self.request.format,
             type=TestType.BENCHMARK,
-            cwd=request.external,
-            modules=tuple(modules),
-            weights=tuple(weights),
+            cwd=self.request.external,
+            modules=modules,
+            weights=weights,
             inputs=tuple(ArgumentFile(value=each) for each in _flags(table, "inputs")),
             device=str(table["device"].value) if "device" in table else "",
             function=str(table["function_run"].value) if "function_run" in table else "",
             run_flags=_benchmark_flags(table),
-            goldens=_goldens(table, target, place),
-            judged=own.name if own is not None else "",
+            goldens=_goldens(table, target, self.place),
+            judged=self.own.name if self.own is not None else "",
         )
-        return Resolved(definition=definition, skip=_ignored(table, target) or _lacking(sources, backend))
+        skip = _ignored(table, target) or _lacking(self.sources, self.backend)
+        return Resolved(definition=definition, skip=skip)
 
-    return on
+    def _parts(self, target: Target) -> Parts:
+        """The modules of the quality tests first: the one that calls them comes last."""
+        modules: list[ModuleDefinition] = []
+        weights: list[Weights] = []
+        for name, test in self.sources:
+            if test is None:
+                continue
+            its, archives = test.parts(target)
+            modules.append(msgspec.structs.replace(its[0], name=name))
+            weights += [_renamed(each, self.table) for each in archives]
+        if self.own is not None:
+            chip = (f"--iree-rocm-target={target.chip}",) if self.backend == "rocm" else ()
+            modules.append(msgspec.structs.replace(self.own, flags=(*self.own.flags, *chip)))
+        return tuple(modules), tuple(weights)
 
 
 def sku_of(target: Target) -> str:
