@@ -38,6 +38,7 @@ def onnx_ops(root: pathlib.Path, text: str | dict[str, Any], tests: dict[str, tu
     return made
 
 
+@pytest.mark.slow
 def test_the_lists_of_a_configuration(tmp_path: pathlib.Path) -> None:
     wrong = GOOD.replace("@out.bin", "@in.bin")
     names = ("good", "skipped", "unrun", "refused", "fixed", "moved", "differs", "runs")
@@ -131,6 +132,7 @@ def torch_test(**fields: Any) -> dict[str, Any]:
     return usual | fields
 
 
+@pytest.mark.slow
 def test_torch_ops(tmp_path: pathlib.Path) -> None:
     made = Folder(tmp_path, entry("generated", "torch-ops", config="ops.json"))
     times = {"Double/slow": 1e-9, "Double/quick": 1e9}

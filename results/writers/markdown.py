@@ -9,7 +9,7 @@ from results.digest import Digest, digest
 from results.text import block, cell, code, prose
 from results.view import View, modules_text, title, unchecked_text
 from results.writers.markdown_ops import op_by_op
-from results.writers.markdown_verification import disabled_checks, lowest_pcc, token_differences
+from results.writers.markdown_verification import disabled_checks, goldens, lowest_pcc, token_differences
 from schemas.report import GroupTotals, ReportHead, SignatureTotal
 from schemas.words import Outcome
 
@@ -292,6 +292,7 @@ SECTIONS: dict[Section, int] = {
     _skips: 5_000,
     disabled_checks: 30_000,
     token_differences: 15_000,
+    goldens: 9_000,
     lowest_pcc: 8_000,
     _slowest: 10_000,
     _provenance: 80_000,

@@ -13,16 +13,11 @@ from runner.imported.compiling import named
 from runner.tools import invoke
 from runner.work import Work
 from schemas.errors import InfraError
+from schemas.figures import FIGURES, measured_of
 from schemas.imported import Definition, GoldenKind, TestType
 
 _MILLISECONDS = {"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3}
 _TOOL = "iree-benchmark-module"
-_TO_METRIC = {GoldenKind.TIME: "time_min_ms", GoldenKind.DISPATCHES: "dispatch_count", GoldenKind.SIZE: "vmfb_bytes"}
-_GOLDEN_METRIC = {
-    GoldenKind.TIME: "golden_time_ms",
-    GoldenKind.DISPATCHES: "golden_dispatch_count",
-    GoldenKind.SIZE: "golden_vmfb_bytes",
-}
 
 
 class _Sample(msgspec.Struct):
@@ -49,7 +44,9 @@ def benchmark(work: Work, definition: Definition) -> None:
     if definition.type is TestType.BENCHMARK:
         _measure(work, definition)
     found = goldens.against(definition.goldens, _figures(work, definition))
-    work.metrics |= {_GOLDEN_METRIC[each.kind]: each.value for each in definition.goldens}
+    for each in definition.goldens:
+        figure = goldens.BY_KIND[each.kind]
+        work.metrics |= {figure.golden: each.value, figure.limit: each.value * each.factor}
     work.notes = (*work.notes, *found.notes)
     if found.missed:
         raise StageFailure(found.signature, "\n".join(found.lines))
@@ -57,14 +54,14 @@ def benchmark(work: Work, definition: Definition) -> None:
 
 def _figures(work: Work, definition: Definition) -> dict[GoldenKind, float]:
     """Those of the judged module, where there are several; the time is that of all."""
-    modules = named(definition)
+    modules, metrics = named(definition), work.metrics
     judged = next((name for name, each in modules if each.name == definition.judged), modules[0][0])
-    found = {}
-    for kind, metric in _TO_METRIC.items():
-        own = f"{metric}/{judged}" if kind is not GoldenKind.TIME and len(modules) > 1 else metric
-        if own in work.metrics:
-            found[kind] = work.metrics[own]
-    return found
+    for each in FIGURES:
+        own = metrics.get(f"{each.metric}/{judged}")
+        if own is not None and each.judged != each.metric:
+            metrics[each.judged] = own
+    found = ((each.kind, measured_of(each, metrics)) for each in FIGURES)
+    return {kind: value for kind, value in found if value is not None}
 
 
 def _measure(work: Work, definition: Definition) -> None:

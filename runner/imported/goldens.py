@@ -6,11 +6,10 @@ from collections.abc import Mapping
 
 import msgspec
 
+from schemas.figures import FIGURES, Compared, Figure, Standing
 from schemas.imported import GoldenFigure, GoldenKind
 
-_UNITS = {GoldenKind.TIME: "ms", GoldenKind.DISPATCHES: "dispatches", GoldenKind.SIZE: "bytes"}
-#: A module's size moves a little with every compiler; a dispatch less is a dispatch less.
-_NOISE = {GoldenKind.SIZE: 1.1}
+BY_KIND: Mapping[GoldenKind, Figure] = {each.kind: each for each in FIGURES}
 
 
 class Findings(msgspec.Struct, frozen=True):
@@ -27,28 +26,25 @@ class Findings(msgspec.Struct, frozen=True):
 
 
 def against(goldens: tuple[GoldenFigure, ...], measured: Mapping[GoldenKind, float]) -> Findings:
-    """``measured <= value * factor`` is good; below ``value / factor`` it is better than the golden says.
+    """``measured <= value * factor`` is good; well below the golden is told.
 
     A golden without its figure counts as missed: what cannot be checked does not pass.
     """
     missed, lines, notes = [], [], []
     for golden in goldens:
-        figure, unit = measured.get(golden.kind), _UNITS[golden.kind]
-        limit = golden.value * golden.factor
-        by = f" times {golden.factor:g}" if golden.factor != 1 else ""
-        if figure is None:
+        figure = BY_KIND[golden.kind]
+        value = measured.get(golden.kind)
+        if value is None:
             missed.append(golden.name)
-            lines.append(f"{golden.name}: {golden.value:g} {unit} is the most, and the tools gave no figure")
+            lines.append(f"{golden.name}: at most {golden.value:g} {figure.unit}, and the tools gave no figure")
             continue
-        if figure > limit:
+        found = Compared(figure=figure, measured=value, golden=golden.value, limit=golden.value * golden.factor)
+        by = f" times {golden.factor:g}" if golden.factor != 1 else ""
+        if found.standing is Standing.MISSED:
             missed.append(golden.name)
-            told = f"{golden.name}: {figure:.6g} {unit}, more than the golden {golden.value:g}{by}"
-            lines.append(f"{told} ({_percent(figure, golden.value)})")
-        elif figure < golden.value / max(golden.factor, _NOISE.get(golden.kind, 1.0)):
-            told = f"{golden.name}: improved to {figure:.6g} {unit} from the golden {golden.value:g}"
-            notes.append(f"{told} ({_percent(figure, golden.value)})")
+            told = f"{golden.name}: {value:.6g} {figure.unit}, more than the golden {golden.value:g}{by}"
+            lines.append(f"{told} ({found.delta})")
+        elif found.standing is Standing.IMPROVED:
+            told = f"{golden.name}: improved to {value:.6g} {figure.unit} from the golden {golden.value:g}"
+            notes.append(f"{told} ({found.delta})")
     return Findings(tuple(missed), tuple(lines), tuple(notes))
-
-
-def _percent(figure: float, golden: float) -> str:
-    return f"{(figure / golden - 1) * 100:+.1f} %" if golden else "the golden is zero"

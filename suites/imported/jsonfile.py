@@ -7,7 +7,7 @@ from pathlib import Path
 from suites.fields import Keys, Table
 from suites.findings import Findings
 from suites.imported.jsontext import parse_json
-from suites.nodes import Node, read_bytes, shown
+from suites.nodes import MappingNode, Node, ScalarNode, read_bytes, shown
 from suites.read import Reader
 
 
@@ -23,16 +23,16 @@ class JsonFile:
 
     def text(self, name: str) -> str | None:
         """A text member at the top, where it is one; says nothing of what is wrong."""
-        for key, value in self._root.value if self._root is not None and self._root.id == "mapping" else ():
-            if key.value == name and value.id == "scalar":
-                return str(value.value)
-        return None
+        value = self._member(name)
+        return str(value.value) if isinstance(value, ScalarNode) else None
 
     def has(self, name: str) -> bool:
         """Whether there is such a member at the top."""
-        return (
-            self._root is not None and self._root.id == "mapping" and any(k.value == name for k, _ in self._root.value)
-        )
+        return self._member(name) is not None
+
+    def _member(self, name: str) -> Node | None:
+        pairs = self._root.value if isinstance(self._root, MappingNode) else ()
+        return next((value for key, value in pairs if key.value == name), None)
 
     def table(self, keys: Keys, what: str) -> Table | None:
         """Every field; None where the file is not even JSON, or has something wrong: the findings tell."""

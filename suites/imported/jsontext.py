@@ -154,7 +154,7 @@ class _Scanner:
         self._line += self._text.count("\n", self._begun, self._index)
         self._begun = self._index
         column = self._index - (self._text.rfind("\n", 0, self._index) + 1)
-        return yaml.Mark("", self._index, self._line, column, None, None)
+        return yaml.Mark("", self._index, self._line, column, None, 0)
 
     def _broken(self, message: str, remedy: str) -> _Broken:
         return _Broken(self._index, message, remedy)

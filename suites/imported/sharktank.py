@@ -11,6 +11,7 @@ from schemas.imported import ArgumentFile, Definition, FileWeights, ModuleDefini
 from schemas.target import Target
 from schemas.words import Depth, Stage
 from suites.fields import Table
+from suites.findings import Findings
 from suites.imported import keys
 from suites.imported.fits import Wanted, wanted
 from suites.imported.jsonfile import JsonFile
@@ -31,11 +32,15 @@ def read(request: Request) -> list[ImportedModel]:
     quality = _QualityTests(request)
     made = [
         benchmark_of(path, path.relative_to(root), file, request, quality.of)
-        if any(file.has(name) for name in _OF_BENCHMARKS)
+        if _is_benchmark(file)
         else _quality(path, path.relative_to(root), file, request)
         for path, file in files
     ]
     return [model for model in made if model is not None]
+
+
+def _is_benchmark(file: JsonFile) -> bool:
+    return any(file.has(name) for name in _OF_BENCHMARKS)
 
 
 class _QualityTests:
@@ -47,7 +52,8 @@ class _QualityTests:
         root = request.real(request.modules)
         for path in sorted(root.rglob("*.json")):
             stem, _, backend = path.stem.rpartition("_")
-            self._found.setdefault((f"{path.parent.name}_{stem}", backend), path)
+            if not _is_benchmark(JsonFile(path, Findings())):  # what is wrong with it, is told where it is read
+                self._found.setdefault((f"{path.parent.name}_{stem}", backend), path)
         self._read: dict[Path, QualityTest | None] = {}
 
     def of(self, name: str, backend: str) -> QualityTest | None:

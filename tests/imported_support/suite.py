@@ -67,12 +67,15 @@ class Folder:
         return {each.model: each for each in workspace.load(self.suites).suite("theirs").cases_for(target)}
 
     def run(self, *names: str, target: str = "cpu", code: int | None = None, **environment: str) -> dict[str, Record]:
-        """The records by model, of one run of the runner that names models (all, where none is named)."""
+        """The records by model, of one run of the runner that names models (all, where none is named).
+
+        All tests of a session share a store: the compiler's library is hashed once.
+        """
         named = names or tuple(self.cases(target))
         argv = [sys.executable, "-m", "runner", *named, "--target", target, "--no-rerun"]
         argv += ["--suites", str(self.suites), "--root", str(self.root), "--out", str(self.root / "out")]
         keep = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "CI"))}
-        keep |= {"PYTHONPATH": str(ROOT), "E2ESHARD_STORE": str(self.root / "store"), **environment}
+        keep |= {"PYTHONPATH": str(ROOT), "E2ESHARD_STORE": str(self.root.parent / "store"), **environment}
         done = subprocess.run(argv, cwd=ROOT, env=keep, capture_output=True, text=True, check=False)
         journal = self.root / "out" / "theirs" / target / "selected" / "records.jsonl"
         assert journal.is_file(), done.stdout + done.stderr
