@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 MODULES = "modules"
+PARAMETERS = "parameters"
+#: The ending of what is known of an archive; its modification time says when the archive was used last.
+RECEIPT = ".json"
 #: Where files are written under a name ``.*.tmp`` before they get their own.
-SCRATCH_FOLDERS = (MODULES,)
+SCRATCH_FOLDERS = (MODULES, PARAMETERS)
 
 
 @dataclass(frozen=True)
@@ -25,12 +28,29 @@ class Item:
 def items(root: pathlib.Path) -> Iterator[Item]:
     """All of them, in no order."""
     yield from _modules(root / MODULES)
+    yield from _archives(root / PARAMETERS)
 
 
 def _modules(folder: pathlib.Path) -> Iterator[Item]:
     for path, state in _files(folder):
         if path.suffix == ".entry":
             yield Item((path,), state.st_blocks * 512, state.st_mtime)
+
+
+def _archives(folder: pathlib.Path) -> Iterator[Item]:
+    for path, state in _files(folder):
+        if path.suffix == ".irpa":
+            receipt = path.with_suffix(RECEIPT)
+            used = max(state.st_mtime, _modified(receipt))
+            name = f"{path.parent.name}{path.stem}"
+            yield Item((receipt, path), state.st_blocks * 512, used, lock=f"parameters-{name[:3]}")
+
+
+def _modified(path: pathlib.Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _files(folder: pathlib.Path) -> Iterator[tuple[pathlib.Path, os.stat_result]]:
