@@ -11,7 +11,9 @@ import pytest
 from schemas.errors import ManifestError
 from schemas.words import Depth, Outcome, Stage
 from tests.files_support.web import Site, website
-from tests.imported_support.suite import CPU_FLAGS, DOUBLE, Folder, entry
+from tests.imported_support.modules import MLP, write_archive
+from tests.imported_support.suite import CPU_FLAGS, DOUBLE, VMVX_FLAGS, Folder, entry
+from tests.targets_support import needs_vulkan
 
 BENCHMARK_ARGS = ["--function=main", "--device=local-task", "--benchmark_repetitions=3", "--benchmark_min_time=0.01s"]
 
@@ -248,3 +250,66 @@ def test_a_relative_statistics_file_stays_out_of_the_suite(tmp_path: pathlib.Pat
     (record,) = made.run(code=0).values()
     assert record.metrics["dispatch_count"] == 1
     assert not (made.suites / "tests" / "info.json").exists()
+
+
+@pytest.mark.slow
+def test_weights(tmp_path: pathlib.Path) -> None:
+    made = Folder(tmp_path, entry("tests", "torch-models"))
+    made.write("tests/mlp.mlir", MLP)
+    made.write("tests/modules/mlp.json", {"mlir": "mlp.mlir", "compiler_flags": CPU_FLAGS})
+    w, b = np.arange(12, dtype=np.float32).reshape(4, 3), np.full((2, 3), 2, np.float32)
+    write_archive(made.suites / "tests" / "both.irpa", {"w": w, "b": b})
+    np.savez(made.suites / "tests" / "both.npz", w=w, b=b)
+    x = np.array([[1, 2, 3, 4], [5, 6, 7, 8]], np.float32)
+    np.save(made.suites / "tests" / "x.npy", x)
+    np.save(made.suites / "tests" / "y.npy", x @ w + b)
+    np.save(made.suites / "tests" / "zero.npy", np.zeros((2, 3), np.float32))
+    given = {"modules": ["modules/mlp"], "inputs": [{"value": "@x.npy"}], "expected_outputs": [{"url": "y.npy"}]}
+    scopes = ("model", "bias")
+    url = [{"type": "url", "scope": scope, "url": "both.irpa"} for scope in scopes]
+    converted = [{"type": "url", "scope": scope, "url": "both.npz"} for scope in scopes]
+    splat = [{"type": "splat", "scope": scope, "module": "modules/mlp"} for scope in scopes]
+    random = [{"type": "random", "scope": scope, "module": "modules/mlp", "seed": 7} for scope in scopes]
+    made.write("tests/url.json", quality(**given, weights=url))
+    made.write("tests/converted.json", quality(**given, weights=converted))
+    made.write("tests/unknown.json", quality(**given, weights=[url[0] | {"url": "x.npy.txt"}]))
+    made.write("tests/x.npy.txt", "no weights")
+    made.write("tests/splat.json", quality(**given | {"expected_outputs": [{"url": "zero.npy"}]}, weights=splat))
+    made.write("tests/random.json", quality(**given | {"expected_outputs": None}, weights=random))
+    made.write("tests/lacking.json", quality(**given, weights=url[:1]))
+    records = {name.rpartition("/")[2]: each for name, each in made.run(code=1).items()}
+    assert {name: (each.outcome, each.exit_status) for name, each in records.items()} == {
+        "url": (Outcome.PASS, "PASS"),
+        "converted": (Outcome.PASS, "PASS"),
+        "unknown": (Outcome.INFRA, Stage.CONSTRUCT_INPUTS),
+        "splat": (Outcome.PASS, "PASS"),
+        "random": (Outcome.PASS, "PASS"),
+        "lacking": (Outcome.FAIL, Stage.COMPILED_INFERENCE),
+    }, {name: each.error for name, each in records.items()}
+    unknown = records["unknown"].error
+    assert unknown is not None
+    assert "unknown.json" in unknown.excerpt
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("target", ["cpu", "vmvx", pytest.param("vulkan", marks=needs_vulkan)])
+def test_weights_and_expected_outputs_on_each_software_target(tmp_path: pathlib.Path, target: str) -> None:
+    flags = {"cpu": CPU_FLAGS, "vmvx": VMVX_FLAGS, "vulkan": ("--iree-hal-target-device=vulkan",)}[target]
+    device = {"cpu": "local-task", "vmvx": "local-sync", "vulkan": "vulkan"}[target]
+    made = Folder(tmp_path, entry("tests", "torch-models"), targets=target)
+    made.write("tests/mlp.mlir", MLP)
+    made.write("tests/modules/mlp.json", {"mlir": "mlp.mlir", "compiler_flags": flags})
+    generator = np.random.default_rng(3)
+    x, w, b = (generator.standard_normal(shape).astype(np.float32) for shape in ((2, 4), (4, 3), (2, 3)))
+    write_archive(made.suites / "tests" / "both.irpa", {"w": w, "b": b})
+    made.write("tests/x.bin", x.tobytes())
+    made.write("tests/y.bin", (x @ w + b).tobytes())
+    made.write("tests/mlp.json", quality(
+        modules=["modules/mlp"],
+        weights=[{"type": "url", "scope": scope, "url": "both.irpa"} for scope in ("model", "bias")],
+        inputs=[{"url": "x.bin", "value": "2x4xf32"}],
+        expected_outputs=[{"url": "y.bin", "value": "2x3xf32"}],
+        run_args=["--function=main", f"--device={device}", "--expected_f32_threshold=0.0001f"],
+    ))  # fmt: skip
+    (record,) = made.run(target=target, code=0).values()
+    assert record.outcome is Outcome.PASS, record.error
