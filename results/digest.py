@@ -11,6 +11,7 @@ import msgspec
 
 from results.measured import disabled, let_pass, token_differences, worst
 from results.view import both_ends, kind_of
+from schemas.figures import Standing, compared
 from schemas.record import OutputComparison, Record
 from schemas.words import Outcome
 
@@ -61,6 +62,18 @@ class Unasserted(msgspec.Struct, frozen=True, kw_only=True):
     would_fail: tuple[str, ...]
 
 
+class GoldenStanding(msgspec.Struct, frozen=True, order=True):
+    """A figure that its golden is not met by, or improved."""
+
+    standing: Standing
+    case: str
+    outcome: str
+    what: str
+    measured: float
+    golden: float
+    delta: str
+
+
 class Digest(msgspec.Struct, frozen=True, kw_only=True):
     """The parts of a run that its summary shows one by one."""
 
@@ -73,6 +86,7 @@ class Digest(msgspec.Struct, frozen=True, kw_only=True):
     diverging: tuple[tuple[str, OutputComparison], ...]  # case, its first value that diverges
     tokens: tuple[tuple[str, str], ...]  # case, the difference of a sequence that did not pass, or passed by its text
     least_correlated: tuple[LowPcc, ...]
+    goldens: tuple[GoldenStanding, ...] = ()  # missed and improved ones
 
 
 def digest(records: Iterable[Record]) -> Digest:
@@ -86,6 +100,7 @@ def digest(records: Iterable[Record]) -> Digest:
     diverging: list[tuple[str, OutputComparison]] = []
     tokens: list[tuple[str, str]] = []
     lowest: list[tuple[float, LowPcc]] = []
+    goldens: list[GoldenStanding] = []
     for record in records:
         kind = kind_of(record.outcome, record.expectation)
         signature = record.error.signature if record.error is not None else ""
@@ -105,6 +120,7 @@ def digest(records: Iterable[Record]) -> Digest:
         _tell(tokens, ((record.case, difference) for difference in token_differences(record)))
         if record.comparisons:
             _push_pcc(lowest, record)
+        goldens += _standings(record)[: _EXAMPLES - len(goldens)]
     return Digest(
         examples={key: _example(*kept) for key, kept in examples.items()},
         xpass=tuple(xpass),
@@ -115,7 +131,18 @@ def digest(records: Iterable[Record]) -> Digest:
         diverging=tuple(diverging),
         tokens=tuple(tokens),
         least_correlated=tuple(sorted(low for _, low in lowest)),
+        goldens=tuple(sorted(goldens, key=lambda each: (each.standing is Standing.IMPROVED, each))),
     )
+
+
+def _standings(record: Record) -> list[GoldenStanding]:
+    return [
+        GoldenStanding(
+            each.standing, record.case, record.outcome, each.figure.title, each.measured, each.golden, each.delta
+        )
+        for each in compared(record.metrics)
+        if each.standing is not Standing.MET
+    ]
 
 
 def _keep(

@@ -12,7 +12,7 @@ from results.measured import is_unchecked, let_pass
 from results.view import kind_of
 from schemas.record import Record
 from schemas.report import GroupTotals, MissingCase, SignatureTotal, SkipTotal, Unchecked
-from schemas.words import EXIT_PASS, Outcome, SkipReason
+from schemas.words import EXIT_PASS, MODULES_COMPILED, MODULES_FROM_CACHE, Outcome, SkipReason
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +36,8 @@ class _Group:
         self.flaky = 0
         self.unchecked = 0
         self.would_fail = 0
+        self.modules_compiled = 0
+        self.modules_from_cache = 0
 
 
 class _Signature:
@@ -57,6 +59,8 @@ def tally(records: Iterable[Record]) -> Tally:
         group.outcomes[record.outcome] += 1
         group.seconds += record.seconds
         group.flaky += record.flaky
+        group.modules_compiled += int(record.metrics.get(MODULES_COMPILED, 0))
+        group.modules_from_cache += int(record.metrics.get(MODULES_FROM_CACHE, 0))
         if is_unchecked(record):
             group.unchecked += 1
             group.would_fail += bool(let_pass(record))
@@ -101,6 +105,8 @@ def _group(suite: str, target: str, group: _Group) -> GroupTotals:
         stages=dict(sorted(group.stages.items())),
         flaky=group.flaky,
         unchecked=Unchecked(group.unchecked, group.would_fail),
+        modules_compiled=group.modules_compiled,
+        modules_from_cache=group.modules_from_cache,
     )
 
 

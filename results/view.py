@@ -36,6 +36,13 @@ def unchecked_text(counts: Unchecked) -> str:
     return f"PASS with disabled checks: {counts.passed}, of which {counts.would_fail} would fail"
 
 
+def modules_text(head: ReportHead) -> str:
+    """``Modules: compiled 3, from cache 12``; empty where none was wanted."""
+    compiled = sum(group.modules_compiled for group in head.groups)
+    cached = sum(group.modules_from_cache for group in head.groups)
+    return f"Modules: compiled {compiled}, from cache {cached}" if compiled or cached else ""
+
+
 #: Outcomes of a case that went wrong by itself (not MISSING, which nobody saw; not XPASS, which went right).
 FAILED = frozenset({Outcome.FAIL, Outcome.CRASH, Outcome.TIMEOUT, Outcome.OOM, Outcome.INFRA})
 

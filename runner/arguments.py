@@ -66,6 +66,13 @@ def _add_what(group: argparse._ArgumentGroup) -> None:
         help="which suite's settings CASE-OR-MODEL has (default: the first that names it; `adhoc`: none)",
     )
     group.add_argument("--tests", metavar="REGEX", default="", help="only cases whose id matches (anywhere in it)")
+    group.add_argument(
+        "-m",
+        "--markers",
+        metavar="EXPR",
+        default="",
+        help='only cases whose tags fit: "hip and not benchmark", with and, or, not and brackets',
+    )
     group.add_argument("--path", metavar="PATH", default="", help="torch-mlir, onnx or ort-ep; with CASE-OR-MODEL")
     group.add_argument("--mode", metavar="MODE", default="", help="eval or train; with CASE-OR-MODEL")
     group.add_argument("--lowering", metavar="L", default="", help="torch, linalg or stablehlo; with CASE-OR-MODEL")

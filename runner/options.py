@@ -34,6 +34,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     out: pathlib.Path = pathlib.Path("out")
     jobs: int | None = None
     tests: re.Pattern[str] | None = None
+    markers: str = ""  # an expression over tags
     collect_only: bool = False
     stages: tuple[Stage, ...] = ()
     skip_stages: tuple[Stage, ...] = ()
@@ -117,6 +118,8 @@ def _check(options: Options) -> None:
     if not options.shard and not options.names and not options.bundles:
         raise UsageError("nothing to run", "give --shard SUITE/TARGET[/N], or CASE-OR-MODEL with --target; see --help")
     _check_of_models(options)
+    if options.markers:
+        optionvalues.markers(options.markers)
     if options.jobs is not None and options.jobs < 1:
         raise UsageError(f"--jobs {options.jobs}: at least one case must run at a time", "give 1 or more")
     if not options.timeout_scale > 0:

@@ -9,6 +9,7 @@ from typing import TypeVar
 from runner.emit_forms import Form
 from schemas.errors import UsageError
 from schemas.words import Depth, Lowering, Mode, Path, Stage
+from suites.markers import Fits, MarkerError, parse_markers
 from suites.units import parse_size
 
 W = TypeVar("W", Depth, Form, Lowering, Mode, Path, Stage)
@@ -24,6 +25,14 @@ def pattern(text: str) -> re.Pattern[str] | None:
         raise UsageError(
             f"--tests {text!r} is no regular expression: {error}", "escape special characters with \\"
         ) from error
+
+
+def markers(text: str) -> Fits:
+    """A marker expression."""
+    try:
+        return parse_markers(text)
+    except MarkerError as error:
+        raise UsageError(f"-m {text!r}: {error}", 'write words with and, or, not, ( ): "hip and benchmark"') from error
 
 
 def stages(option: str, text: str) -> tuple[Stage, ...]:

@@ -25,7 +25,7 @@ from schemas.words import SourceKind
 
 _DOWNLOADS_AT_A_TIME = 4
 _REMOTE = (SourceKind.ONNX_URL, SourceKind.MLIR_URL, SourceKind.FILE)
-_LOCAL = (SourceKind.ONNX_FILE, SourceKind.MLIR_FILE, SourceKind.PYTHON)
+_LOCAL = (SourceKind.ONNX_FILE, SourceKind.MLIR_FILE, SourceKind.PYTHON, SourceKind.IMPORTED)
 
 
 def prepare(source: Source, store: Store, base: pathlib.Path, *, force: bool) -> Prepared:

@@ -39,6 +39,16 @@ class OpByOp(msgspec.Struct, frozen=True, kw_only=True):
     profile: bool = False  # also measure how long each operation takes
 
 
+class Caching(msgspec.Struct, frozen=True, kw_only=True):
+    """Where compiled modules are kept, and what the compiler of this run is to it. docs/store.md."""
+
+    store: str  # root of the store
+    build: str  # SHA-256 of the compiler's library
+    host: str  # digest of this machine's processor
+    limit: int  # bytes that the store may take; 0: nothing is kept
+    force: bool = False  # compile whatever is known, and keep that instead
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One case, where its source lies on this machine, and how it is to be run."""
 
@@ -56,6 +66,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     ops: OpByOp | None = None  # where the case goes op by op
     deadline: float = 0.0  # seconds that the scheduler grants the case; 0: the case's own
     stage_deadlines: tuple[StageTimeout, ...] = ()  # likewise of its stages
+    caching: Caching | None = None  # where compiled modules come from and go to
+    places: dict[str, str] = {}  # of an imported suite's case: where each place of its definition lies here
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

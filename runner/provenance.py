@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import importlib.metadata
 import os
 import pathlib
@@ -11,11 +12,9 @@ import re
 import subprocess
 import sys
 
-import msgspec
-
+from runner.cache.hashes import hash_of
 from runner.protocol import Toolchain
 from runner.store import Store, default_store, sha256_of
-from schemas.codec import decode, encode
 from schemas.errors import CannotStartError
 from schemas.record import Host, Provenance, Tool
 
@@ -37,15 +36,6 @@ _COMPILER_VERSION = re.compile(r"IREE compiler version (?P<version>\S+)(?: @ (?P
 _REVISION = re.compile(r'"IREE": "(?P<commit>\w+)"')
 _VERSION = re.compile(r'VERSION = "(?P<version>[^"]+)"')
 _PATIENCE = 60.0
-
-
-class _Hash(msgspec.Struct, frozen=True):
-    """A cached digest and what the file looked like when it was taken."""
-
-    path: str
-    size: int
-    modified: int
-    sha256: str
 
 
 def collect(toolchain: Toolchain, device: str) -> Provenance:
@@ -89,7 +79,7 @@ def _compiler(toolchain: Toolchain, store: Store) -> Tool:
         name="iree-compile",
         version=match.group("version") if match else said.strip().splitlines()[0],
         build=(match.group("commit") or "") if match else "",
-        sha256=_cached_hash(pathlib.Path(toolchain.library), store),
+        sha256=hash_of(pathlib.Path(toolchain.library), store.root),
     )
 
 
@@ -119,23 +109,9 @@ def _packages() -> tuple[Tool, ...]:
     return tuple(found)
 
 
-def _cached_hash(path: pathlib.Path, store: Store) -> str:
-    """SHA-256 of a large file, taken again only when its path, size or modification time changed."""
-    path = path.resolve()
-    state = path.stat()
-    cache = store.root / "hashes" / f"{path.name}.json"
-    try:
-        known = decode(cache.read_bytes(), _Hash)
-    except (OSError, msgspec.MsgspecError):
-        known = None
-    if known and (known.path, known.size, known.modified) == (str(path), state.st_size, state.st_mtime_ns):
-        return known.sha256
-    digest = sha256_of(path)
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    scratch = cache.with_suffix(f".{os.getpid()}.tmp")
-    scratch.write_bytes(encode(_Hash(str(path), state.st_size, state.st_mtime_ns, digest)))
-    scratch.replace(cache)
-    return digest
+def host_digest() -> str:
+    """Which machine code compiled "for the host" here is for: the processor's model and features, as one digest."""
+    return hashlib.sha256(repr(_cpu()).encode()).hexdigest()
 
 
 def _host() -> Host:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from runner import handshake
+from runner import handshake, optionvalues
 from runner.bundle.resumption import Resumption
 from runner.options import Options
 from runner.overrides import apply
@@ -56,16 +56,18 @@ def select(workspace: Workspace, options: Options) -> tuple[Batch, ...]:
     narrowed = tuple(_narrow(batch, options) for batch in batches)
     chosen = tuple(batch for batch in narrowed if batch.cases)
     if not chosen:
-        pattern = options.tests.pattern if options.tests else ""
-        raise UsageError(
-            f"--tests {pattern!r} matches no case", "try --collect-only without --tests to see the case ids"
-        )
+        said = [f"--tests {options.tests.pattern!r}"] if options.tests else []
+        said += [f"-m {options.markers!r}"] if options.markers else []
+        raise UsageError(f"{' and '.join(said)} matches no case", "try --collect-only without it to see the case ids")
     return chosen
 
 
 def _narrow(batch: Batch, options: Options) -> Batch:
-    """Only the cases that --tests takes, with what this run sets instead; the digest stays the manifests'."""
+    """Only the cases that --tests and -m take, with what this run sets instead; the digest stays the manifests'."""
     cases = [case for case in batch.cases if options.tests is None or options.tests.search(case.id)]
+    if options.markers:
+        fits = optionvalues.markers(options.markers)
+        cases = [case for case in cases if fits(frozenset(case.tags))]
     cases = [apply(case, options.settings) for case in cases]
     return msgspec.structs.replace(batch, cases=tuple(cases))
 

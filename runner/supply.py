@@ -18,6 +18,7 @@ from runner.protocol import Prepared
 from schemas.case import Case, Source
 from schemas.codec import encode
 from schemas.errors import CannotStartError
+from schemas.imported import is_address
 from schemas.target import EnvVar
 from schemas.words import SourceKind
 
@@ -69,6 +70,13 @@ class Sources:
         """Whether the case can be run; neither this nor an error where the run was stopped before."""
         return all(answer.path for answer in self._answers(case))
 
+    def places(self, case: Case) -> dict[str, str]:
+        """Where each place of an imported suite's case lies on this machine."""
+        if case.definition is None:
+            return {}
+        local = {place: self._answer(_here(place)).path for place in _local_places(case)}
+        return local | {file: self._answer(Source(SourceKind.FILE, file)).path for file in case.files}
+
     def _answers(self, case: Case) -> tuple[Prepared, ...]:
         return self.of(case), *(self._answer(file) for file in self._files(case))
 
@@ -76,8 +84,19 @@ class Sources:
         return self._found.get(source) or Prepared(source=source)
 
     def _files(self, case: Case) -> tuple[Source, ...]:
-        """What the case's model asks `get_file` for, where this run loads the model."""
-        return tuple(Source(SourceKind.FILE, file) for file in case.files) if case.id in self._loading else ()
+        """What the case's model asks `get_file` for, and what a definition names, where this run loads the model."""
+        if case.id not in self._loading:
+            return ()
+        return (*(Source(SourceKind.FILE, file) for file in case.files), *(_here(each) for each in _local_places(case)))
+
+
+def _local_places(case: Case) -> tuple[str, ...]:
+    definition = case.definition
+    return tuple(each for each in definition.places if not is_address(each)) if definition is not None else ()
+
+
+def _here(place: str) -> Source:
+    return Source(SourceKind.IMPORTED, place)
 
 
 def prepare_sources(

@@ -6,6 +6,7 @@ import os
 import pathlib
 import shlex
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from runner import disk, signature
 from runner.failures import StageFailure
@@ -18,12 +19,28 @@ _BEGINNING = 1 << 20
 _END = 1 << 18
 
 
+@dataclass(frozen=True)
+class Attempt:
+    """A tool by its name, how it ended, and where its words begin in the stage's log."""
+
+    tool: str
+    result: ToolResult
+    start: int
+
+
 def invoke(work: Work, argv: Sequence[str], stdout: pathlib.Path | None = None) -> None:
     """Run a native tool, its command line and its error output in the stage's log.
 
     Raises StageFailure: FAIL for an exit code, CRASH for a signal, OOM for an allocator that gave up, INFRA for a full
     disk.
     """
+    failure = failure_of(work, attempt(work, argv, stdout))
+    if failure is not None:
+        raise failure
+
+
+def attempt(work: Work, argv: Sequence[str], stdout: pathlib.Path | None = None) -> Attempt:
+    """Run a native tool like ``invoke``, whatever becomes of it."""
     command = f"$ {shlex.join(argv)}\n"
     with work.log.open("a") as log:
         log.write(command)
@@ -31,11 +48,17 @@ def invoke(work: Work, argv: Sequence[str], stdout: pathlib.Path | None = None) 
         start = log.tell()
     result = run_tool(argv, log=work.log, stdout=stdout)
     work.peak_rss_bytes = max(filter(None, (work.peak_rss_bytes, result.peak_rss_bytes)), default=None)
-    if not result.ok:
-        raise _failure(pathlib.Path(argv[0]).name, result, _said(work, start))
+    return Attempt(tool=pathlib.Path(argv[0]).name, result=result, start=start)
 
 
-def _said(work: Work, start: int) -> str:
+def failure_of(work: Work, made: Attempt) -> StageFailure | None:
+    """How the stage ends with it; None where the tool has done its work."""
+    if made.result.ok:
+        return None
+    return _failure(made.tool, made.result, said_since(work, made.start).replace(f"{work.folder}/", ""))
+
+
+def said_since(work: Work, start: int) -> str:
     """What the tool wrote: its beginning with the first error, its end with the stack, less a dumped module between."""
     with work.log.open("rb") as log:
         log.seek(start)
@@ -44,7 +67,7 @@ def _said(work: Work, start: int) -> str:
         if rest > 0:
             log.seek(max(0, rest - _END), os.SEEK_CUR)
             text += b"\n" + log.read()
-    return text.decode(errors="replace").replace(f"{work.folder}/", "")
+    return text.decode(errors="replace")
 
 
 def _failure(tool: str, result: ToolResult, said: str) -> StageFailure:

@@ -13,7 +13,7 @@ import msgspec
 from runner.protocol import Job
 from runner.tensors import Array
 from schemas.opwords import OpTotals
-from schemas.record import CastInput, OutputComparison, TokenComparison
+from schemas.record import CastInput, ErrorInfo, OutputComparison, TokenComparison
 
 if TYPE_CHECKING:
     from runner.ortep.client import Client
@@ -129,6 +129,8 @@ class Work:
     inputs: tuple[Array, ...] | None = None
     golden: tuple[Golden, ...] | None = None
     outputs: tuple[Array, ...] | None = None
+    arguments: tuple[str, ...] | None = None  # of an imported suite's case: what its tools are told to run on
+    refusal: ErrorInfo | None = None  # likewise: how the runtime said that results are not what is expected
     casts: tuple[CastInput, ...] = ()
     comparisons: tuple[OutputComparison, ...] = ()
     tokens: tuple[TokenComparison, ...] = ()

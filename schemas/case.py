@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from schemas.imported import Definition
 from schemas.target import EnvVar, StageTimeout
 from schemas.words import Depth, Lowering, Mode, Outcome, Path, SkipReason, SourceKind, Stage
 
@@ -75,7 +76,11 @@ class Skip(msgspec.Struct, frozen=True):
 
 
 class Expectation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A declared failure: this stage, this kind of end, this signature; anything else is unexpected."""
+    """A declared failure: this stage, this kind of end, this signature; anything else is unexpected.
+
+    Lists of imported suites know no signatures: where ``anyhow`` names stages, any failure or crash at one of them is
+    meant, and ``stage`` is the first of them.
+    """
 
     stage: Stage
     signature: str
@@ -85,6 +90,12 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     owner: str | None = None
     review: str | None = None  # ISO date
     where: str = ""  # file:line of the entry, for "delete this line"
+    anyhow: tuple[Stage, ...] = ()
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """Where the failure may be."""
+        return self.anyhow or (self.stage,)
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,6 +131,13 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
     skip: Skip | None = None
     expectation: Expectation | None = None
+    #: Of a case of an imported suite. Left out elsewhere, so that it is no part of other cases' digests.
+    imported: Definition | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def definition(self) -> Definition | None:
+        """What an imported suite says of the case."""
+        return self.imported if isinstance(self.imported, Definition) else None
 
     @property
     def key(self) -> str:

@@ -83,6 +83,7 @@ class GroupTotals(msgspec.Struct, frozen=True, kw_only=True):
     """Counts of one suite on one target. ``stages``: where the cases stopped that did not pass, expected or not.
 
     ``flaky``: how many failed in two ways, or in one of two runs; they are counted under their first outcome as well.
+    ``modules_compiled`` in this run, ``modules_from_cache`` taken over from earlier ones.
     """
 
     suite: str
@@ -93,6 +94,8 @@ class GroupTotals(msgspec.Struct, frozen=True, kw_only=True):
     stages: dict[str, int]
     flaky: int = 0
     unchecked: Unchecked = Unchecked()
+    modules_compiled: int = 0
+    modules_from_cache: int = 0
 
 
 class SkipTotal(msgspec.Struct, frozen=True, kw_only=True):

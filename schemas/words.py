@@ -52,6 +52,7 @@ class Stage(StrEnum):
     COMPILED_INFERENCE = "compiled_inference"
     POSTPROCESSING = "postprocessing"
     COMPARISON = "comparison"
+    BENCHMARK = "benchmark"  # of imported suites: time, dispatches and size against goldens
     OP_BY_OP = "op_by_op"  # instead of the stages between: each operation of the model, compiled and run alone
 
 
@@ -115,6 +116,7 @@ class SourceKind(StrEnum):
     MLIR_FILE = "mlir-file"  # a file of MLIR; locator like ONNX_FILE's
     MLIR_URL = "mlir-url"  # such a file behind a URL; locator: the URL
     PYTHON = "python-file"  # a class of the authoring face; locator: path.py:Class[variant], path like ONNX_FILE's
+    IMPORTED = "imported"  # a definition of an imported suite, or what one names; locator like ONNX_FILE's
     FILE = "file"  # what a model's code asks `get_file` for; locator: get_file's argument. Never a case's own source
 
 
@@ -129,5 +131,9 @@ class Extra(StrEnum):
 
 #: ``exit_status`` of a record: ``PASS``, ``Numerics`` or the name of the stage that failed.
 EXIT_PASS = "PASS"
+
+#: Metrics of a record: how many of its modules the compiler made in this run, and how many came from the store.
+MODULES_COMPILED = "modules_compiled"
+MODULES_FROM_CACHE = "modules_from_cache"
 EXIT_NUMERICS = "Numerics"
 EXIT_NOT_RUN = "not-run"  # SKIP and MISSING: no stage was entered

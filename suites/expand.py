@@ -11,6 +11,8 @@ from schemas.errors import Location
 from schemas.target import EnvVar, StageTimeout, Target
 from schemas.words import Lowering, Mode, Path, SkipReason, Stage
 from suites.findings import Findings
+from suites.imported.cases import as_imported
+from suites.imported.model import ImportedModel
 from suites.known import Known, Model
 from suites.layers import Layer, Settings, check_timeouts, merge, target_settings
 from suites.manifest import Manifest, ModelEntry
@@ -60,7 +62,22 @@ def expand(manifest: Manifest, targets: Targets, known: Known, findings: Finding
                 if other is not made:
                     _add_duplicate(made, other, findings)
         maker.tell_misfits()
+    _tell_unmeant(manifest, chosen, planned, findings)
     return tuple(planned[key] for key in sorted(planned))
+
+
+def _tell_unmeant(
+    manifest: Manifest, chosen: tuple[Chosen, ...], planned: dict[str, Planned], findings: Findings
+) -> None:
+    """A finding for each `directory:` whose definitions are for none of the suite's targets."""
+    used = {entry.number for one in planned.values() for entry in one.chosen.entries}
+    for entry in manifest.models:
+        theirs = [one.model.imported for one in chosen if one.entries[-1] is entry and one.model.imported]
+        if entry.directory is None or not theirs or entry.number in used:
+            continue
+        wants = ", ".join(sorted({each.wants for each in theirs}))
+        message = f"directory: none of its {len(theirs)} definitions is for a target that this entry runs on"
+        findings.add(entry.directory.at, message, f"they are for {wants}: name a target of that kind, or other markers")
 
 
 def _on_target(manifest: Manifest, target: str, chosen: tuple[Chosen, ...], known: Known) -> tuple[Chosen, ...]:
@@ -74,7 +91,7 @@ def _on_target(manifest: Manifest, target: str, chosen: tuple[Chosen, ...], know
 
 def _add_duplicate(made: Planned, other: Planned, findings: Findings) -> None:
     again, first = made.chosen.entries[-1], other.chosen.entries[-1]
-    place = (again.name or again.onnx or again.python or again.tag or again).at
+    place = (again.name or again.onnx or again.python or again.directory or again.tag or again).at
     message = f"{made.case.model!r} is named twice in this manifest (first on line {first.at.line})"
     findings.add(place, message, "keep one entry, or let them differ in `lowering` or `mode`")
 
@@ -95,10 +112,21 @@ class _Maker:
         settings, template = self._resolve(chosen)
         model = chosen.model
         mode = self._mode(model, settings)
+        if model.imported is not None:
+            return self._imported(model.imported, chosen, settings, template)
         paths = self._paths(model, mode, settings) if mode in model.modes else []
         if Path.DIRECT in paths and not self._is_direct(model, settings):
             return []
         return [Planned(case=_fill(template, model, path, mode), chosen=chosen, settings=settings) for path in paths]
+
+    def _imported(self, imported: ImportedModel, chosen: Chosen, settings: Settings, template: Case) -> list[Planned]:
+        """The case of another suite's definition, where this target is meant."""
+        resolved = imported.on(self.target)
+        if resolved is None:
+            return []
+        path = chosen.model.paths[0]
+        case = as_imported(_fill(template, chosen.model, path, Mode.EVAL), resolved, _own_flags(settings))
+        return [Planned(case=case, chosen=chosen, settings=settings)]
 
     def _mode(self, model: Model, settings: Settings) -> Mode:
         if "mode" not in settings:
@@ -212,6 +240,15 @@ def _fill(template: Case, model: Model, path: Path, mode: Mode) -> Case:
         seed=template.seed,
         skip=model.skip or template.skip,
     )
+
+
+def _own_flags(settings: Settings) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The flags for compiler and runtime that entries give: the target's own are not a definition's."""
+    compiler, runtime = (
+        tuple(str(each.value) for each in settings.get(key, ()) if not each.layer.startswith("target "))
+        for key in ("compile-flags", "run-flags")
+    )
+    return compiler, runtime
 
 
 def attach(planned: Planned, expectation: Expectation) -> Planned:

@@ -17,6 +17,7 @@ class Kind(StrEnum):
     TEXT = "text"  # (str)
     TEXTS = "texts"  # a list of texts (tuple of Entry[str])
     TEXT_OR_TEXTS = "text-or-texts"  # one text or a list (tuple of Entry[str])
+    INTEGERS = "integers"  # a list of whole numbers (tuple of Entry[int])
     FLAG = "flag"  # true | false (bool)
     NUMBER = "number"  # (float)
     INTEGER = "integer"  # (int)
@@ -42,6 +43,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
     minimum: float | None = None
     maximum: float | None = None
     empty: bool = False  # whether an empty text or list makes sense
+    repeated: bool = False  # whether a list may hold the same value twice
     keys: Mapping[str, Field] | None = None  # MAPPING, ENTRIES
     item: Field | None = None  # NAMED
 

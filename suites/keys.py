@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from schemas.imported import Format
 from schemas.words import Depth, Lowering, Mode, Outcome, Path, Stage
 from suites.fields import Field, Keys, Kind
 
@@ -191,6 +192,29 @@ MODEL: Keys = {
         says="a SHA-256 checksum",
         hint="write its 64 lower-case hexadecimal digits",
         example="0" * 64,
+    ),
+    "directory": _text(
+        "A folder of definitions of another suite, relative to this manifest; one model each.",
+        example="../iree-test-suites/onnx_ops",
+    ),
+    "format": _text("What the definitions in `directory:` look like.", choices=tuple(Format), example="onnx-ops"),
+    "config": _text(
+        "The configuration file of `directory:`, with flags and lists, relative to this manifest.",
+        example="./cpu_llvm_sync.json",
+    ),
+    "markers": _text("Which of the definitions: words with and, or, not and brackets.", example="hip and benchmark"),
+    "module-directory": _text(
+        "Where module definitions are named from; the `directory` itself where not given.", example="../torch_models"
+    ),
+    "external-file-directory": _text(
+        "Where other files of the definitions are named from, and every tool is started; the `directory` itself where "
+        "not given.",
+        example="../test_suite_files",
+    ),
+    "comparison": _text(
+        "Who decides about the results of `directory:`: the tool it was made for, or our comparison as well.",
+        choices=("tool", "strict"),
+        example="strict",
     ),
     "exclude": Field(
         kind=Kind.TEXTS, doc="Names or globs that this entry leaves out.", example=["onnx/node/*_expanded"]

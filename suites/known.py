@@ -11,13 +11,14 @@ from schemas.errors import Location
 from schemas.words import Mode, Path, SourceKind
 from suites import catalog
 from suites.faces import ONNX_PATHS
+from suites.imported.model import ImportedModel
 from suites.modelfile import TesterClass
 
 
 class Model(msgspec.Struct, frozen=True, kw_only=True):
     """One thing under test, before it meets a target. `code` is the class of a model that is a Python file.
 
-    `place` is where a model that is another file lies. The first of `paths` is the default.
+    `place` is where a model that is another file lies, or a definition stands. The first of `paths` is the default.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     group: str = ""
     code: TesterClass | None = None
     place: Location | None = None
+    imported: ImportedModel | None = None  # of another suite's definition
     paths: tuple[Path, ...] = ONNX_PATHS
     modes: tuple[Mode, ...] = (Mode.EVAL,)
     train_paths: tuple[Path, ...] = ()

@@ -19,14 +19,17 @@ from suites.nodes import parse, read_bytes, shown
 from suites.read import Reader
 from suites.targets import Targets, at_depth
 
+#: Keys that say where a model lies, and those that only go with the last of them.
+_FILES = ("onnx", "python", "mlir", "directory")
+_OF_DIRECTORIES = ("format", "config", "markers", "module-directory", "external-file-directory", "comparison")
 #: The suite of what runs without one.
 ADHOC = "adhoc"
 
 
 class ModelEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry of `models:`. Exactly one of `onnx`, `python`, `mlir`, `name` and `tag` selects.
+    """One entry of `models:`. Exactly one of `onnx`, `python`, `mlir`, `directory`, `name` and `tag` selects.
 
-    `name` beside `onnx`, `python` or `mlir` gives a name.
+    `name` beside one of the first four gives a name; beside `directory`, what all names begin with.
     """
 
     number: int
@@ -37,6 +40,13 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True):
     onnx: Entry | None = None
     python: Entry | None = None
     mlir: Entry | None = None
+    directory: Entry | None = None
+    format: Entry | None = None  # this and the next five belong to `directory`
+    config: Entry | None = None
+    markers: Entry | None = None
+    module_directory: Entry | None = None
+    external_file_directory: Entry | None = None
+    comparison: Entry | None = None
     sha256: Entry | None = None
     exclude: tuple[Entry, ...] = ()
     group: Entry | None = None
@@ -161,28 +171,31 @@ def _read_model(
     number: int, entry: Entry, groups: dict[str, Layer], targets: Targets, findings: Findings
 ) -> ModelEntry:
     table: Table = entry.value
-    selectors = [key for key in ("onnx", "python", "mlir", "name", "tag") if key in table]
+    selectors = [key for key in (*_FILES, "name", "tag") if key in table]
     if not selectors and not table.odd:
-        remedy = "add `name:`, `tag:`, `onnx:`, `python:` or `mlir:`"
+        remedy = "add `name:`, `tag:`, `onnx:`, `python:`, `mlir:` or `directory:`"
         findings.add(entry.at, "model: nothing says which model is meant", remedy)
     if "tag" in selectors and len(selectors) > 1:
         other = selectors[0]
         findings.add(
             table["tag"].key, f"model: `tag` and `{other}` cannot stand in one entry", "make two entries of it"
         )
-    files = [key for key in ("onnx", "python", "mlir") if key in table]
+    files = [key for key in _FILES if key in table]
     for key in files[1:]:
         message = f"model: `{key}` and `{files[0]}` cannot stand in one entry"
         findings.add(table[key].key, message, "make two entries of it")
     if "sha256" in table and not {"onnx", "mlir"} & table.keys():
         findings.add(table["sha256"].key, "model: `sha256` belongs to `onnx:` or `mlir:`", "remove it")
+    for key in _OF_DIRECTORIES if "directory" not in {*table, *table.odd} else ():
+        if key in table:
+            findings.add(table[key].key, f"model: `{key}` belongs to `directory:`", "remove it, or add `directory:`")
     group, lost = table.get("group"), "group" in table.odd
     if group and group.value not in groups:
         findings.add(
             group.at, f"unknown group {group.value!r}", did_you_mean(group.value, groups, "declare it under `groups:`")
         )
         group, lost = None, True
-    label = next((str(table[key].value) for key in ("name", "onnx", "python", "mlir", "tag") if key in table), "entry")
+    label = next((str(table[key].value) for key in ("name", *_FILES, "tag") if key in table), "entry")
     return ModelEntry(
         number=number,
         at=entry.at,
@@ -192,6 +205,8 @@ def _read_model(
         onnx=table.get("onnx"),
         python=table.get("python"),
         mlir=table.get("mlir"),
+        directory=table.get("directory"),
+        **{key.replace("-", "_"): table.get(key) for key in _OF_DIRECTORIES},
         sha256=table.get("sha256"),
         exclude=_value(table, "exclude", ()),
         group=group,

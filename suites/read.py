@@ -14,7 +14,7 @@ from suites.nodes import MappingNode, Node, ScalarNode, SequenceNode, kind_of, p
 from suites.scalars import read_scalar
 
 _FEW_KEYS = 12
-_LISTS = (Kind.TEXTS, Kind.TEXT_OR_TEXTS)
+_LISTS = (Kind.TEXTS, Kind.TEXT_OR_TEXTS, Kind.INTEGERS)
 
 
 class Reader:
@@ -89,7 +89,8 @@ class Reader:
         return pairs
 
     def _texts(self, node: Node, field: Field, key: str) -> tuple[Entry, ...] | None:
-        scalar = msgspec.structs.replace(field, kind=Kind.TEXT)
+        whole = field.kind is Kind.INTEGERS
+        scalar = msgspec.structs.replace(field, kind=Kind.INTEGER if whole else Kind.TEXT)
         if isinstance(node, ScalarNode) and field.kind is Kind.TEXT_OR_TEXTS:
             text = read_scalar(node, scalar, key, self.at(node), self.findings)
             return None if text is None else (Entry(text, self.at(node), self.at(node)),)
@@ -100,17 +101,21 @@ class Reader:
         if not node.value and not field.empty:
             self.findings.add(self.at(node), f"{key}: the list is empty", "give at least one value, or remove the key")
             return None
-        items: dict[str, Entry] = {}
-        for item in node.value:
-            at = self.at(item)
-            text = read_scalar(item, scalar, key, at, self.findings)
-            if text is None:
-                continue
-            if text in items:
-                message = f"{key}: {text!r} is given twice (first on line {items[text].at.line})"
-                self.findings.add(at, message, "keep one")
-            items.setdefault(text, Entry(text, at, at))
-        return tuple(items.values())
+        items = [
+            Entry(value, self.at(item), self.at(item))
+            for item in node.value
+            if (value := read_scalar(item, scalar, key, self.at(item), self.findings)) is not None
+        ]
+        return tuple(items) if field.repeated else self._once(items, key)
+
+    def _once(self, items: list[Entry], key: str) -> tuple[Entry, ...]:
+        kept: dict[str, Entry] = {}
+        for item in items:
+            if item.value in kept:
+                message = f"{key}: {item.value!r} is given twice (first on line {kept[item.value].at.line})"
+                self.findings.add(item.at, message, "keep one")
+            kept.setdefault(item.value, item)
+        return tuple(kept.values())
 
     def _named(self, node: Node, field: Field, key: str) -> Table | None:
         item = field.item

@@ -16,6 +16,7 @@ from schemas.case import Source
 from schemas.errors import Location
 from schemas.words import Mode, SourceKind
 from suites.findings import Findings, did_you_mean
+from suites.imported.formats import directory_models
 from suites.keys import MODEL_PATTERN
 from suites.known import Known, Model
 from suites.locator import parse_locator
@@ -77,7 +78,7 @@ def _choose(
     broad: dict[str, list[ModelEntry]] = {}
     exact: dict[str, list[ModelEntry]] = {}
     for entry in entries:
-        if entry.onnx is not None or entry.python is not None or entry.mlir is not None:
+        if any(each is not None for each in (entry.onnx, entry.python, entry.mlir, entry.directory)):
             for model in _own_models(entry, manifest, known, own, findings):
                 own[model.name] = model
                 exact.setdefault(model.name, []).append(entry)
@@ -138,11 +139,13 @@ def _own_models(
         made = _python_models(entry, manifest, findings)
     elif entry.mlir is not None:
         made = mlir_model(entry, manifest.path.parent, findings)
+    elif entry.directory is not None:
+        made = directory_models(entry, manifest.path.parent, findings)
     else:
         made = _file_model(entry, manifest, findings)
-    name_at = (entry.name or entry.python or entry.onnx or entry.mlir or entry).at
+    name_at = (entry.name or entry.python or entry.onnx or entry.mlir or entry.directory or entry).at
     named = [model for model in made if _may_be_called(model, known, own, name_at, findings)]
-    if entry.python is None:
+    if entry.python is None and entry.directory is None:
         return named
     kept = set(_excluded(entry, [model.name for model in named], findings))
     return [model for model in named if model.name in kept]

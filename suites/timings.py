@@ -35,6 +35,7 @@ _GUESS: Mapping[SourceKind, float] = {
     SourceKind.MLIR_FILE: _FILE_GUESS,
     SourceKind.MLIR_URL: _FILE_GUESS,
     SourceKind.PYTHON: _FILE_GUESS,
+    SourceKind.IMPORTED: _FILE_GUESS,
 }
 _OPS_GUESS = 60.0
 _DIGITS = 2

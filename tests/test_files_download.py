@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.utils
 import hashlib
 import pathlib
+import socket
 import time
 
 import pytest
@@ -273,3 +274,13 @@ def test_a_file_url_is_copied(tmp_path: pathlib.Path) -> None:
 def test_an_empty_file_is_a_file(tmp_path: pathlib.Path) -> None:
     with website(Site({"m.pt": b""}, md5=True)) as url:
         assert fetch(url, tmp_path) == b""
+
+
+def test_a_server_that_never_answers_is_asked_once_for_each_further_file(tmp_path: pathlib.Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{free.getsockname()[1]}"
+        with pytest.raises(InfraError, match="in 3 attempts"):
+            download(Wanted(url=f"{address}/a", path=tmp_path / "a"), attempts=3, pause=0.001)
+        with pytest.raises(InfraError, match="in one attempt"):
+            download(Wanted(url=f"{address}/b", path=tmp_path / "b"), attempts=1000, pause=60)

@@ -7,10 +7,16 @@ from pathlib import Path
 
 from results.digest import Digest, digest
 from results.text import block, cell, code, prose
-from results.view import View, title, unchecked_text
+from results.view import View, modules_text, title, unchecked_text
 from results.writers.markdown_ops import op_by_op
 from results.writers.markdown_pace import minutes, pace_alarm
-from results.writers.markdown_verification import disabled_checks, first_diverging, lowest_pcc, token_differences
+from results.writers.markdown_verification import (
+    disabled_checks,
+    first_diverging,
+    goldens,
+    lowest_pcc,
+    token_differences,
+)
 from schemas.report import GroupTotals, ReportHead, SignatureTotal
 from schemas.words import Outcome
 
@@ -114,6 +120,8 @@ def _counts(head: ReportHead, _: Digest) -> Iterator[str]:
         also = f" {group.flaky} |" if flaky else ""
         yield f"| {cell(group.suite)} | {cell(group.target)} | {group.total} | {counts} |{also}"
     yield ""
+    if said := modules_text(head):
+        yield from [said, ""]
     yield from _stages(head.groups)
 
 
@@ -293,6 +301,7 @@ SECTIONS: dict[Section, int] = {
     disabled_checks: 30_000,
     first_diverging: 15_000,
     token_differences: 15_000,
+    goldens: 9_000,
     lowest_pcc: 8_000,
     _slowest: 10_000,
     minutes: 10_000,

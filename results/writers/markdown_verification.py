@@ -55,6 +55,20 @@ def token_differences(_: ReportHead, found: Digest) -> Iterator[str]:
     yield ""
 
 
+def goldens(_: ReportHead, found: Digest) -> Iterator[str]:
+    """Figures that miss their goldens, and those that improved on them."""
+    if not found.goldens:
+        return
+    yield "## Goldens"
+    yield ""
+    yield "| | figure | measured | golden | change | case | outcome |"
+    yield "|---|---|--:|--:|--:|---|---|"
+    for each in found.goldens:
+        figures = f"{each.measured:.6g} | {each.golden:g} | {each.delta}"
+        yield f"| {each.standing} | {each.what} | {figures} | {cell(each.case)} | {each.outcome} |"
+    yield ""
+
+
 def lowest_pcc(_: ReportHead, found: Digest) -> Iterator[str]:
     """The worst correlations, of passes too: tomorrow's failures."""
     if not found.least_correlated:

@@ -8,6 +8,7 @@ from pathlib import Path
 from results.view import View
 from results.writers.sheets.book import Book
 from results.writers.sheets.cases import CASES, FAILURES
+from results.writers.sheets.figures import FIGURES
 from results.writers.sheets.lists import (
     FLAKY,
     SKIPS,
@@ -36,6 +37,7 @@ SHEETS: dict[str, Table | Callable[[Book, View], None]] = {
     "Tokens": TOKENS,
     "Checks": CHECKS,
     "Casts": CASTS,
+    "Figures": FIGURES,
     "Timings": write_timings,
     "Shards": write_pace,
     "Missing": write_missing,

@@ -8,6 +8,7 @@ import pathlib
 from runner.backends import compile_flags
 from runner.backends.tuning import ir_flags, tuning_flags
 from runner.backends.values import output_flag, read_npy, read_text, write_input
+from runner.cache.use import Order, compile_once
 from runner.tensors import Array
 from runner.tools import invoke
 from runner.work import Imported, Work
@@ -37,18 +38,20 @@ def compile_module(work: Work, imported: Imported, module: pathlib.Path, prefix:
     wanted = [f"{_STATISTICS_FLAG}-file={statistics}", f"{_STATISTICS_FLAG}-format=json"]
     if any(flag.startswith(_STATISTICS_FLAG) for flag in flags):  # the case wants them for itself
         wanted = []
-    wanted += ir_flags(case.tuning, pathlib.Path(work.job.logs) / IR_FOLDER / prefix.rstrip("_"), flags)
-    compiler = work.job.toolchain.iree_compile
-    invoke(work, [compiler, str(module), "-o", str(compiled), *flags, *wanted])
+    ir = pathlib.Path(work.job.logs) / IR_FOLDER / prefix.rstrip("_")
+    wanted += ir_flags(case.tuning, ir, flags)
+    order = Order(module, compiled, flags, tuple(wanted), statistics, ir if case.tuning.save_ir else None)
+    compile_once(work, order)
     found = {"vmfb_bytes": float(compiled.stat().st_size)}
     if statistics.is_file():
-        found |= _metrics(json.loads(statistics.read_bytes()))
+        found |= metrics_of(json.loads(statistics.read_bytes()))
     for name, value in found.items():
         work.metrics[name] = value + (work.metrics.get(name, 0.0) if prefix else 0.0)
     return compiled
 
 
-def _metrics(statistics: dict[str, dict[str, dict[str, float]]]) -> dict[str, float]:
+def metrics_of(statistics: dict[str, dict[str, dict[str, float]]]) -> dict[str, float]:
+    """What a record shows of the compiler's statistics."""
     aggregate = statistics.get("stream-aggregate", {})
     return {
         name: float(aggregate[group][key])

@@ -125,6 +125,7 @@ _CHANGES: dict[Stage, Callable[[Work, State], Changes]] = {
     Stage.COMPILED_INFERENCE: _compiled_inference,
     Stage.POSTPROCESSING: _postprocessing,
     Stage.COMPARISON: _comparison,
+    Stage.BENCHMARK: _comparison,
     Stage.OP_BY_OP: _comparison,  # its results are in a journal of their own
 }
 

@@ -18,7 +18,7 @@ from schemas.words import Stage, StageStatus
 
 #: A failure there lies in the numbers: comparing the same ones again would prove nothing.
 _NUMBERS = frozenset({Stage.POSTPROCESSING, Stage.COMPARISON})
-_VERDICTS = frozenset({Stage.COMPARISON, Stage.OP_BY_OP})
+_VERDICTS = frozenset({Stage.COMPARISON, Stage.BENCHMARK, Stage.OP_BY_OP})
 
 
 class Going(msgspec.Struct, frozen=True, kw_only=True):

@@ -176,5 +176,6 @@ _RESTORES: dict[Stage, Callable[[Work, State, Restore], None]] = {
     Stage.COMPILED_INFERENCE: _compiled_inference,
     Stage.POSTPROCESSING: _postprocessing,
     Stage.COMPARISON: _comparison,
+    Stage.BENCHMARK: _comparison,
     Stage.OP_BY_OP: _comparison,
 }

@@ -28,6 +28,7 @@ _COMMENT = {
     SourceKind.MLIR_URL: "it was downloaded from {}",
     SourceKind.MLIR_FILE: "it belongs to the model file {}",
     SourceKind.PYTHON: "it belongs to the model file {}",
+    SourceKind.IMPORTED: "it belongs to the definition {}",
 }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from runner.bundle.capture import Capture
 from runner.bundle.restore import Restore, StoredFrontend
+from runner.imported.steps import STEPS as IMPORTED_STEPS
 from runner.protocol import Job
 from runner.stages.steps import STEPS
 from runner.work import Frontend, Work
@@ -26,7 +27,8 @@ class Steps:
 
     def of(self, stage: Stage) -> Callable[[Work], None]:
         """What ``stage`` does, its results kept as a part of it: a full disk is then this stage's INFRA."""
-        step, capture = STEPS[stage], self._capture
+        imported = self.work.job.case.definition is not None
+        step, capture = (IMPORTED_STEPS if imported else STEPS)[stage], self._capture
         if capture is None:
             return step
 

@@ -53,6 +53,10 @@ def _torch_mlir(job: Job) -> Frontend:
 
 
 def _direct(job: Job) -> Frontend:
+    if job.case.definition is not None:
+        from runner.imported.frontend import DefinitionFrontend  # noqa: PLC0415 - like the others
+
+        return DefinitionFrontend(job)
     from runner.frontends.stablehlo import MlirFrontend  # noqa: PLC0415 - loads the compiler's bindings
 
     return MlirFrontend(job)

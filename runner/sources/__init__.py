@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Callable
 
-from runner.sources import declared_file, onnx_data, onnx_file, onnx_node, onnx_url, python_file
+from runner.sources import declared_file, imported, onnx_data, onnx_file, onnx_node, onnx_url, python_file
 from runner.store import Store
 from schemas.case import Source
 from schemas.words import SourceKind
@@ -19,5 +19,6 @@ SOURCES: dict[SourceKind, Callable[[Source, Store, bool], pathlib.Path]] = {
     SourceKind.MLIR_FILE: onnx_file.provide,
     SourceKind.MLIR_URL: onnx_url.provide,
     SourceKind.PYTHON: python_file.provide,
+    SourceKind.IMPORTED: imported.provide,
     SourceKind.FILE: declared_file.provide,
 }

@@ -8,6 +8,7 @@ import msgspec
 
 from schemas.bundle import Artefact
 from schemas.case import Case
+from schemas.imported import TestType
 from schemas.words import Lowering, Path, SourceKind, Stage
 
 
@@ -30,6 +31,7 @@ FLOWS: dict[Stage, Flow] = {
     Stage.COMPILED_INFERENCE: Flow((Artefact.ENTRY, Artefact.COMPILED, Artefact.INPUTS), (Artefact.OUTPUTS,)),
     Stage.POSTPROCESSING: Flow((), (Artefact.PROCESSED,), if_there=(Artefact.GOLDEN, Artefact.OUTPUTS)),
     Stage.COMPARISON: Flow((Artefact.GOLDEN, Artefact.OUTPUTS), (), if_there=(Artefact.PROCESSED,)),
+    Stage.BENCHMARK: Flow((Artefact.MODEL, Artefact.COMPILED), (), if_there=(Artefact.INPUTS,)),
     Stage.OP_BY_OP: Flow((Artefact.MODEL, Artefact.INPUTS), ()),
 }
 
@@ -44,14 +46,27 @@ _OF_ORT_EP: dict[Stage, tuple[Artefact, ...]] = {
 }
 
 
+#: A definition names files and flags instead of tensors: all but the compiled modules is made anew in each process.
+_OF_DEFINITIONS: dict[Stage, tuple[Artefact, ...]] = {
+    Stage.COMPILATION: (Artefact.MODEL,),
+    Stage.COMPILED_INFERENCE: (Artefact.MODEL, Artefact.COMPILED, Artefact.INPUTS),
+    Stage.COMPARISON: (Artefact.MODEL, Artefact.COMPILED, Artefact.INPUTS, Artefact.OUTPUTS),
+}
+_NEVER_STORED = frozenset({Artefact.MODEL, Artefact.INPUTS, Artefact.OUTPUTS})
+
+
 def in_process(case: Case, artefact: Artefact) -> bool:
     """Whether it lives in the case's process only, so that whoever reads it has to make it: it cannot be stored."""
+    if case.definition is not None:
+        return artefact in _NEVER_STORED
     return artefact is Artefact.MODEL or (artefact is Artefact.COMPILED and case.path is Path.ORT_EP)
 
 
 def flow_of(case: Case, stage: Stage) -> Flow:
     """The stage's row for this case: a lowered module is compiled instead, and a class's own code postprocesses."""
     row = FLOWS[stage]
+    if case.definition is not None:
+        return _of_definition(case, stage, row)
     if case.path is Path.ORT_EP and stage in _OF_ORT_EP:
         return msgspec.structs.replace(row, reads=_OF_ORT_EP[stage])
     if stage is Stage.COMPARISON and case.tuning.verify_intermediates:
@@ -59,6 +74,13 @@ def flow_of(case: Case, stage: Stage) -> Flow:
     if stage in (Stage.POSTPROCESSING, Stage.COMPARISON) and case.source.kind is SourceKind.PYTHON:
         return msgspec.structs.replace(row, reads=(Artefact.MODEL, *row.reads))  # its hooks, and maybe a tokenizer
     return msgspec.structs.replace(row, reads=(*row.reads, *_further(case, stage)))
+
+
+def _of_definition(case: Case, stage: Stage, row: Flow) -> Flow:
+    reads = _OF_DEFINITIONS.get(stage, row.reads)
+    if stage is Stage.BENCHMARK and case.definition is not None and case.definition.type is TestType.BENCHMARK:
+        reads = (*row.reads, Artefact.INPUTS)
+    return Flow(reads, row.writes)
 
 
 def _further(case: Case, stage: Stage) -> tuple[Artefact, ...]:

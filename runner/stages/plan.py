@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from runner.imported import plan as imported
 from runner.stages.artefacts import WRITER, flow_of
 from schemas.case import Case
 from schemas.errors import UsageError
@@ -20,7 +21,7 @@ LAST_STAGE: dict[Depth, Stage] = {
 }
 
 #: The stages of a model that is compiled and run as a whole.
-WHOLE: tuple[Stage, ...] = tuple(stage for stage in Stage if stage is not Stage.OP_BY_OP)
+WHOLE: tuple[Stage, ...] = tuple(stage for stage in Stage if stage not in (Stage.OP_BY_OP, Stage.BENCHMARK))
 #: What an operation needs of a machine is what these stages of a whole model need.
 _NEEDS_OF_OPS: dict[Depth, frozenset[Stage]] = {
     Depth.COMPILE_OP_BY_OP: frozenset({Stage.COMPILATION}),
@@ -28,17 +29,24 @@ _NEEDS_OF_OPS: dict[Depth, frozenset[Stage]] = {
 }
 
 
-def stages_of(depth: Depth) -> tuple[Stage, ...]:
+def stages_of(case: Case, depth: Depth) -> tuple[Stage, ...]:
     """All stages down to ``depth``; op by op, those that a case may have: see ``reachable``."""
+    if case.definition is not None:
+        return imported.stages_of(case.definition, depth)
     last = LAST_STAGE[depth]
     if last is Stage.OP_BY_OP:
         return (Stage.SETUP, Stage.IMPORT_MODEL, Stage.PREPROCESS_MODEL, Stage.CONSTRUCT_INPUTS, Stage.OP_BY_OP)
     return WHOLE[: WHOLE.index(last) + 1]
 
 
+def last_stage(case: Case) -> Stage:
+    """The stage that must pass for the case to pass."""
+    return stages_of(case, case.depth)[-1]
+
+
 def reachable(case: Case, depth: Depth) -> tuple[Stage, ...]:
     """The stages down to ``depth`` that this case has: op by op, only those that the walk reads from."""
-    stages = stages_of(depth)
+    stages = stages_of(case, depth)
     if LAST_STAGE[depth] is not Stage.OP_BY_OP:
         return stages
     wanted, more = {Stage.OP_BY_OP}, set[Stage]()
@@ -49,6 +57,8 @@ def reachable(case: Case, depth: Depth) -> tuple[Stage, ...]:
 
 def machine_needs(case: Case, stages: Collection[Stage]) -> frozenset[Stage]:
     """The stages whose needs a machine must meet for a case that runs ``stages``."""
+    if case.definition is not None and imported.needs_device(case.definition, frozenset(stages)):
+        return frozenset(stages) | {Stage.COMPILED_INFERENCE}
     return frozenset(stages) | (_NEEDS_OF_OPS.get(case.depth, frozenset()) if Stage.OP_BY_OP in stages else frozenset())
 
 

@@ -16,7 +16,7 @@ from schemas.errors import InfraError
 from suites.digest import md5_of, sha256_of
 from suites.files.addresses import shown
 from suites.files.http import open_http
-from suites.files.patience import ATTEMPTS, FIRST_PAUSE, RetryError, patiently
+from suites.files.patience import ATTEMPTS, FIRST_PAUSE, RetryError, UnreachableError, patiently
 from suites.files.s3 import open_s3
 from suites.files.transport import NotThereError, Transport
 
@@ -24,6 +24,9 @@ log = logging.getLogger("suites.files")
 
 #: Set to 1: whatever is not in the store is an error at once, without a try.
 OFFLINE_VARIABLE = "E2ESHARD_OFFLINE"
+
+#: Servers that gave no answer to all attempts for some file.
+_SILENT: set[str] = set()
 
 _TRANSPORTS: dict[str, Transport] = {"http": open_http, "https": open_http, "s3": open_s3}
 
@@ -87,13 +90,28 @@ def download(wanted: Wanted, *, force: bool = False, attempts: int = ATTEMPTS, p
         )
     else:
         log.info("downloading %s", shown(wanted.url))
+        _patiently(wanted, _TRANSPORTS[scheme], attempts, pause)
+
+
+def _patiently(wanted: Wanted, transport: Transport, attempts: int, pause: float) -> None:
+    """Several attempts; one only where this process knows that the server does not answer.
+
+    A thousand files of a server that cannot be reached must not take a thousand times five attempts.
+    """
+    server = urllib.parse.urlsplit(wanted.url).netloc
+    try:
         patiently(
-            lambda: _fetch(wanted, _TRANSPORTS[scheme]),
+            lambda: _fetch(wanted, transport),
             shown(wanted.url),
-            attempts=attempts,
+            attempts=1 if server in _SILENT else attempts,
             pause=pause,
             progress=lambda: _size(wanted.beside(".part")),
         )
+    except InfraError as error:
+        if isinstance(error.__cause__, UnreachableError):
+            _SILENT.add(server)
+        raise
+    _SILENT.discard(server)
 
 
 def is_offline() -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 from schemas.errors import InfraError
 from suites.files.addresses import shown
-from suites.files.patience import RetryError
+from suites.files.patience import RetryError, UnreachableError
 from suites.files.transport import NotThereError, Offer
 
 _TIMEOUT = (10, 60)  # seconds to connect, and between two pieces of an answer
@@ -32,8 +32,10 @@ def open_http(url: str, have: int, validator: str) -> Iterator[Offer]:
     headers = {"Accept-Encoding": "identity"}
     if have:
         headers |= {"Range": f"bytes={have}-"} | ({"If-Range": validator} if validator else {})
+    answered = False
     try:
         with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as answer:
+            answered = True
             _check(url, answer)
             yield _offer(answer, have)
     except (
@@ -46,7 +48,7 @@ def open_http(url: str, have: int, validator: str) -> Iterator[Offer]:
         remedy = "mend the URL; for a certificate of your own, name its file in REQUESTS_CA_BUNDLE"
         raise InfraError(f"{shown(url)}: {shown(str(error))}", remedy) from error
     except requests.RequestException as error:
-        raise RetryError(shown(str(error))) from error
+        raise (RetryError if answered else UnreachableError)(shown(str(error))) from error
 
 
 def _check(url: str, answer: Any) -> None:

@@ -1,0 +1,142 @@
+"""One call of the compiler becomes its module or its failure, from the cache where that knows it."""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+import shlex
+from dataclasses import dataclass
+
+from runner.cache.compiled import LARGEST_REST, CompileCache, Uncacheable
+from runner.cache.entries import Entry, Failure, Hit
+from runner.disk import complaint
+from runner.process import ToolResult
+from runner.tools import Attempt, attempt, failure_of, said_since
+from runner.work import Work
+from schemas.words import MODULES_COMPILED, MODULES_FROM_CACHE
+
+SECONDS = "compile_seconds"
+PEAK = "compile_peak_rss_bytes"
+_FOLDER, _MODULE = "\0folder\0", "\0module\0"  # stand for this case's own paths in what the compiler said
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be compiled. ``extra`` are flags that only name places: of the statistics, and of the IR."""
+
+    module: pathlib.Path
+    output: pathlib.Path
+    flags: tuple[str, ...]
+    extra: tuple[str, ...]
+    statistics: pathlib.Path
+    ir: pathlib.Path | None = None
+
+    def argv(self, compiler: str) -> list[str]:
+        """The command line."""
+        return [compiler, str(self.module), "-o", str(self.output), *self.flags, *self.extra]
+
+
+def compile_once(work: Work, order: Order) -> None:
+    """Make ``order.output``, or raise StageFailure as the compiler's own failure would; counts in the metrics."""
+    caching = work.job.caching
+    cache = CompileCache(caching) if caching is not None and caching.limit > 0 else None
+    key = _key(cache, order) if cache is not None else ""
+    if cache is None or not key:
+        _finish(work, _run(work, order)[0])
+        return
+    found = None if caching is None or caching.force else cache.find(key, order.output)
+    if found is not None:
+        _repeat(work, order, key, found)
+        return
+    made, entry = _run(work, order)
+    if entry is not None and _key(cache, order) == key:  # no file that the flags name was changed meanwhile
+        if isinstance(entry, Hit):
+            cache.keep_module(key, entry, order.output)
+        else:
+            cache.keep_failure(key, entry)
+    elif caching is not None and caching.force:
+        cache.forget(key)  # a crash now contradicts what was known
+    _finish(work, made)
+
+
+def _key(cache: CompileCache, order: Order) -> str:
+    """The key; empty where the compiler has to be started in any case."""
+    printed = tuple(flag for flag in order.extra if "elide" in flag)
+    with contextlib.suppress(Uncacheable):
+        return cache.key((*order.flags, *printed), order.module, keeps="ir" if order.ir is not None else "")
+    return ""
+
+
+def _run(work: Work, order: Order) -> tuple[Attempt, Hit | Failure | None]:
+    """Start the compiler; how it ended, and that as an entry if it may be kept."""
+    order.output.unlink(missing_ok=True)
+    made = attempt(work, order.argv(work.job.toolchain.iree_compile))
+    result = made.result
+    _count(work, MODULES_COMPILED, result.seconds, result.peak_rss_bytes)
+    if result.exit_code is None or result.timed_out or result.out_of_memory:
+        return made, None
+    said = _neutral(work, order, said_since(work, made.start))
+    extras = _extras(order)
+    if complaint(said) or extras is None:
+        return made, None
+    entry = Entry(
+        seconds=result.seconds,
+        peak_rss_bytes=result.peak_rss_bytes,
+        said=said,
+        statistics=order.statistics.read_bytes() if order.statistics.is_file() else b"",
+        extras=extras,
+    )
+    about = {name: getattr(entry, name) for name in entry.__struct_fields__}
+    if result.ok:
+        return made, Hit(**about) if order.output.is_file() else None
+    return made, Failure(**about, exit_code=result.exit_code)
+
+
+def _repeat(work: Work, order: Order, key: str, found: Hit | Failure) -> None:
+    """Leave behind what the compiler would have: its words in the log, its statistics, its IR, its failure."""
+    tool = order.argv(work.job.toolchain.iree_compile)
+    with work.log.open("a") as log:
+        log.write(f"$ {shlex.join(tool)}\n# not run: from the cache, {key}\n")
+        log.flush()
+        start = log.tell()
+        log.write(found.said.replace(_MODULE, str(order.module)).replace(_FOLDER, f"{work.folder}/"))
+    if found.statistics:
+        order.statistics.write_bytes(found.statistics)
+    if order.ir is not None and found.extras:
+        order.ir.mkdir(parents=True, exist_ok=True)
+        for name, data in found.extras.items():
+            (order.ir / name).write_bytes(data)
+    _count(work, MODULES_FROM_CACHE, found.seconds, found.peak_rss_bytes)
+    code = found.exit_code if isinstance(found, Failure) else 0
+    result = ToolResult(exit_code=code, signal=None, seconds=0, peak_rss_bytes=None)
+    _finish(work, Attempt(tool=pathlib.Path(tool[0]).name, result=result, start=start))
+
+
+def _finish(work: Work, made: Attempt) -> None:
+    failure = failure_of(work, made)
+    if failure is not None:
+        raise failure
+
+
+def _count(work: Work, which: str, seconds: float, peak: int | None) -> None:
+    metrics = work.metrics
+    metrics.setdefault(MODULES_COMPILED, 0.0)
+    metrics.setdefault(MODULES_FROM_CACHE, 0.0)
+    metrics[which] += 1.0
+    metrics[SECONDS] = metrics.get(SECONDS, 0.0) + seconds
+    if peak is not None:
+        metrics[PEAK] = max(metrics.get(PEAK, 0.0), float(peak))
+
+
+def _neutral(work: Work, order: Order, said: str) -> str:
+    return said.replace(str(order.module), _MODULE).replace(f"{work.folder}/", _FOLDER)
+
+
+def _extras(order: Order) -> dict[str, bytes] | None:
+    """The IR that was written; None where that is too much to be kept."""
+    if order.ir is None or not order.ir.is_dir():
+        return {}
+    files = [each for each in sorted(order.ir.iterdir()) if each.is_file()]
+    if sum(each.stat().st_size for each in files) > LARGEST_REST:
+        return None
+    return {each.name: each.read_bytes() for each in files}
