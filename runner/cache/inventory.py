@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 MODULES = "modules"
+JOINED = "joined"
 #: Where files are written under a name ``.*.tmp`` before they get their own.
-SCRATCH_FOLDERS = (MODULES,)
+SCRATCH_FOLDERS = (MODULES, JOINED)
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,19 @@ class Item:
 def items(root: pathlib.Path) -> Iterator[Item]:
     """All of them, in no order."""
     yield from _modules(root / MODULES)
+    yield from _joined(root / JOINED)
 
 
 def _modules(folder: pathlib.Path) -> Iterator[Item]:
     for path, state in _files(folder):
         if path.suffix == ".entry":
+            yield Item((path,), state.st_blocks * 512, state.st_mtime)
+
+
+def _joined(folder: pathlib.Path) -> Iterator[Item]:
+    """Modules, and what points into them: an entry whose module is gone is none."""
+    for path, state in _files(folder):
+        if not path.name.startswith("."):
             yield Item((path,), state.st_blocks * 512, state.st_mtime)
 
 
