@@ -270,7 +270,7 @@ class ShardRun:
         observer.later = scheduler.add
         batches, alone = self._lane.plan(ready, lambda case: self._sources.of(case).path, self.limits)
         stop = scheduler.run([*batches, *self._planned(alone)])
-        self._lane.close()
+        self._lane.close(self._records.values())
         return stop
 
     def _planned(self, cases: Sequence[Case]) -> list[Planned]:

@@ -99,10 +99,15 @@ class Rerun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     seconds: float = 0.0
 
 
-class Together(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A case that passed in a process with others. ``again``: drawn to be judged alone as well, and the record is of that.
+#: What ``Together.again`` says.
+AGREED, DIFFERED = "agreed", "differed"
 
-    ``again`` is ``agreed`` where it passed alone, ``differed`` where it did not.
+
+class Together(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A case that passed in a process with others.
+
+    ``again``: it was drawn to be judged alone as well, and the record is of that: ``agreed`` where it passed again,
+    ``differed`` where it did not.
     """
 
     modules: int  # how many were compiled in one run of the compiler

@@ -1,4 +1,4 @@
-"""Cases become those that may share a process and a compilation, by family, and those that go alone. Pure but for sizes."""
+"""Cases become those that may share a process and a compilation, by family, and those that go alone."""
 
 from __future__ import annotations
 

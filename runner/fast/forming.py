@@ -1,4 +1,4 @@
-"""Joinable cases become batches: those of one earlier module together, the others by how long they should take. Pure."""
+"""Joinable cases become batches: those compiled earlier by module, the others by how long they should take. Pure."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from runner.protocol import Batch, Member
 MODULES = 16
 #: Expected seconds, alone, of all members of a batch: what a lost batch may cost.
 SECONDS = 20.0
+#: A small model counts for no more than this: nobody has measured it yet, or it was slow once.
+MOST = 2.0
 #: Members of a batch whose modules are all compiled.
 RUNS = 48
 
@@ -49,7 +51,7 @@ def _parts(ordered: Sequence[Candidate], most: int) -> Iterator[list[Candidate]]
     part: list[Candidate] = []
     seconds = 0.0
     for each in ordered:
-        cold = 0.0 if each.member.compiled else each.seconds
+        cold = 0.0 if each.member.compiled else min(each.seconds, MOST)
         if part and (len(part) == most or seconds + cold > SECONDS):
             yield part
             part, seconds = [], 0.0

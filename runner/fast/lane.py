@@ -1,28 +1,30 @@
-"""A shard's cases become batches and those that go alone, and an ended batch becomes passes and cases still to be run."""
+"""A shard's cases become batches and those that go alone, and an ended batch becomes passes and cases to be run."""
 
 from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from runner.backends import compile_flags
 from runner.fast import eligible, sample
 from runner.fast.forming import Candidate, batches
 from runner.fast.known import Keys, Known, keys_for
-from runner.pool import BATCHES_VARIABLE, WORKER_VARIABLE
-from runner.protocol import Caching, Ending, Event, Left, Member, Passed, StageEnded, StageStarted
-from runner.running import Limits, RunningCase
 from runner.options import Options
+from runner.pool import BATCHES_VARIABLE, WORKER_VARIABLE
+from runner.protocol import Batch, Caching, Ending, Event, Left, Member, Passed, StageEnded, StageStarted
+from runner.running import Limits, RunningCase
 from runner.schedule import Planned
 from runner.select import Batch as Shard
 from schemas.case import Case
 from schemas.record import Record
 from schemas.target import Target
-from schemas.words import Stage
+from schemas.words import Outcome, Stage
 
 #: What a batch may take for a stage, beside many times what it should: it only decides when its cases go alone.
-_PATIENCE, _TIMES = 60.0, 10.0
+_PATIENCE, _TIMES = 60.0, 10.0  # seconds, and a factor
+
+_FAILED = (Outcome.FAIL, Outcome.CRASH, Outcome.TIMEOUT, Outcome.OOM)
 
 
 class Lane:
@@ -41,7 +43,6 @@ class Lane:
         self._drawn: frozenset[str] = frozenset()
         self._doubted: dict[str, int] = {}  # drawn cases that passed with others: how many were compiled together
         self._left: set[str] = set()
-        self._passed: set[str] = set()
 
     def plan(
         self, cases: Sequence[Case], source: Callable[[Case], str], limits: Callable[[Case], Limits]
@@ -57,7 +58,7 @@ class Lane:
                 rest.append(batch.members[0].case)
                 continue
             each = limits(batch.members[0].case)
-            planned.append(Planned(case=batch.members[0].case, limits=_scaled(each, seconds), batch=batch))
+            planned.append(Planned(case=batch.members[0].case, limits=_scaled(each, batch, seconds), batch=batch))
         return planned, rest
 
     def accepted(self, case: RunningCase, limits: Callable[[Case], Limits]) -> list[tuple[Case, Passed]]:
@@ -70,7 +71,6 @@ class Lane:
             which = batch.members[event.member].case
             if not _within(event, limits(which)):
                 continue
-            self._passed.add(which.id)
             if which.id in self._drawn:
                 self._doubted[which.id] = event.modules
             else:
@@ -82,14 +82,20 @@ class Lane:
         modules = self._doubted.pop(record.case, 0)
         return sample.settled(record, modules) if modules else record
 
-    def leave(self, cases: Sequence[Case]) -> None:
-        """Cases that a batch has left."""
-        self._left.update(case.id for case in cases if case.id not in self._passed)
+    def leave(self, why: Mapping[str, str]) -> None:
+        """Cases that a batch named as what cannot be run with others."""
+        self._left.update(why)
 
-    def close(self) -> None:
-        """Remember for the next run which cases do not pass with others."""
-        if self._known is not None and (self._left or self._passed & self._alone):
-            self._known.remember_alone(self._name, (self._alone | self._left) - self._passed)
+    def close(self, records: Iterable[Record]) -> None:
+        """Remember for the next run which cases to run alone at once: what did not pass, and what a batch named."""
+        if self._known is None:
+            return
+        ended = {record.case: record.outcome for record in records if record.expectation is None}
+        passed = {case for case, outcome in ended.items() if outcome is Outcome.PASS and case not in self._left}
+        failed = {case for case, outcome in ended.items() if outcome in _FAILED}
+        alone = (self._alone | self._left | failed) - passed
+        if alone != self._alone:
+            self._known.remember_alone(self._name, alone)
 
     def _candidates(self, cases: Sequence[Case], source: Callable[[Case], str]) -> tuple[list[Candidate], list[Case]]:
         found: list[Candidate] = []
@@ -165,11 +171,13 @@ def why_left(case: RunningCase) -> dict[str, str]:
     return {batch.members[each.member].case.id: each.why for each in told} if batch is not None else {}
 
 
-def _scaled(each: Limits, seconds: float) -> Limits:
+def _scaled(each: Limits, batch: Batch, seconds: float) -> Limits:
     """A batch's deadlines: patience and many times what it should take, but never more than all of its cases may."""
-    whole = _PATIENCE + _TIMES * seconds
-    stages = {Stage.COMPILATION: whole, Stage.COMPILED_INFERENCE: min(_PATIENCE, each.case)}
-    return Limits(case=2 * whole, stages=stages, memory=each.memory)
+    alone = each.stages.get(Stage.COMPILATION, each.case)
+    compilation = min(_PATIENCE + _TIMES * seconds, alone * len(batch.members))
+    inference = min(_PATIENCE, each.stages.get(Stage.COMPILED_INFERENCE, each.case))
+    stages = {Stage.COMPILATION: compilation, Stage.COMPILED_INFERENCE: inference}
+    return Limits(case=2 * compilation + _PATIENCE, stages=stages, memory=each.memory)
 
 
 def _within(passed: Passed, limits: Limits) -> bool:

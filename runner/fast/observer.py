@@ -1,4 +1,4 @@
-"""Endings of batches become passes, and cases that wait for their turn alone; a single case is the shard's own affair."""
+"""Endings of batches become passes, and cases that wait to be run alone; a single case is the shard's own affair."""
 
 from __future__ import annotations
 
@@ -78,8 +78,9 @@ class Batches:
         self._shard.take(*records)
         done = {record.case for record in records}
         left = [each.case for each in batch.members if each.case.id not in done]
-        log.info("a batch of %d: %d passed, %s; left: %s", len(batch.members), len(done), ending, why_left(case))
-        self._lane.leave(left)
+        why = why_left(case)
+        log.info("a batch of %d: %d passed, %s; left: %s", len(batch.members), len(done), ending, why)
+        self._lane.leave(why)
         self._leave(left)
         self._shard.ended_batch(case.job, whole=case.has_finished and not ending.reason)
 

@@ -1,4 +1,4 @@
-"""Cases become the few whose passes with others are judged again alone, and their records say how the two agree. Pure."""
+"""Cases become the few whose passes with others are judged again alone, and records that say how both agree. Pure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from schemas.record import Record, Together
+from schemas.record import AGREED, DIFFERED, Record, Together
 from schemas.words import Outcome
 
 #: The part of newly compiled cases that is judged again alone.
 PART = 0.02
-AGREED, DIFFERED = "agreed", "differed"
 
 
 def drawn(cases: Sequence[str], seed: str, cold: int) -> frozenset[str]:

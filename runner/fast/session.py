@@ -39,10 +39,7 @@ _TYPES: tuple[tuple[Any, str], ...] = (
     (_H.INT_4, "int4"),
 )
 _TO_NUMPY: dict[int, ElementType] = {int(each): ELEMENT_TYPES[name] for each, name in _TYPES}
-_TO_IREE: dict[str, Any] = {
-    ELEMENT_TYPES[name].iree: each for each, name in reversed(_TYPES) if "SINT" not in str(each)
-}
-_TO_IREE |= {f"i{bits}": getattr(_H, f"INT_{bits}") for bits in (8, 16, 32, 64)}
+_TO_IREE: dict[str, Any] = {ELEMENT_TYPES[name].iree: each for each, name in reversed(_TYPES)}  # the first stays
 
 
 class Session:
