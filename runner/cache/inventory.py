@@ -8,9 +8,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 MODULES = "modules"
+<<<<<<< HEAD
 JOINED = "joined"
 #: Where files are written under a name ``.*.tmp`` before they get their own.
 SCRATCH_FOLDERS = (MODULES, JOINED)
+=======
+PARAMETERS = "parameters"
+#: The ending of what is known of an archive; its modification time says when the archive was used last.
+RECEIPT = ".json"
+#: Where files are written under a name ``.*.tmp`` before they get their own.
+SCRATCH_FOLDERS = (MODULES, PARAMETERS)
+>>>>>>> h/store
 
 
 @dataclass(frozen=True)
@@ -26,7 +34,11 @@ class Item:
 def items(root: pathlib.Path) -> Iterator[Item]:
     """All of them, in no order."""
     yield from _modules(root / MODULES)
+<<<<<<< HEAD
     yield from _joined(root / JOINED)
+=======
+    yield from _archives(root / PARAMETERS)
+>>>>>>> h/store
 
 
 def _modules(folder: pathlib.Path) -> Iterator[Item]:
@@ -35,11 +47,28 @@ def _modules(folder: pathlib.Path) -> Iterator[Item]:
             yield Item((path,), state.st_blocks * 512, state.st_mtime)
 
 
+<<<<<<< HEAD
 def _joined(folder: pathlib.Path) -> Iterator[Item]:
     """Modules, and what points into them: an entry whose module is gone is none."""
     for path, state in _files(folder):
         if not path.name.startswith("."):
             yield Item((path,), state.st_blocks * 512, state.st_mtime)
+=======
+def _archives(folder: pathlib.Path) -> Iterator[Item]:
+    for path, state in _files(folder):
+        if path.suffix == ".irpa":
+            receipt = path.with_suffix(RECEIPT)
+            used = max(state.st_mtime, _modified(receipt))
+            name = f"{path.parent.name}{path.stem}"
+            yield Item((receipt, path), state.st_blocks * 512, used, lock=f"parameters-{name[:3]}")
+
+
+def _modified(path: pathlib.Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+>>>>>>> h/store
 
 
 def _files(folder: pathlib.Path) -> Iterator[tuple[pathlib.Path, os.stat_result]]:

@@ -17,8 +17,6 @@ from schemas.words import MODULES_COMPILED, MODULES_FROM_CACHE
 
 SECONDS = "compile_seconds"
 PEAK = "compile_peak_rss_bytes"
-NOTE = "compiled module from the cache"
-NOTE_FAILURE = "the compiler's failure is from the cache"
 _FOLDER, _MODULE = "\0folder\0", "\0module\0"  # stand for this case's own paths in what the compiler said
 
 
@@ -109,8 +107,6 @@ def _repeat(work: Work, order: Order, key: str, found: Hit | Failure) -> None:
         for name, data in found.extras.items():
             (order.ir / name).write_bytes(data)
     _count(work, MODULES_FROM_CACHE, found.seconds, found.peak_rss_bytes)
-    failed = isinstance(found, Failure)
-    work.notes = tuple(dict.fromkeys((*work.notes, NOTE_FAILURE if failed else NOTE)))
     code = found.exit_code if isinstance(found, Failure) else 0
     result = ToolResult(exit_code=code, signal=None, seconds=0, peak_rss_bytes=None)
     _finish(work, Attempt(tool=pathlib.Path(tool[0]).name, result=result, start=start))
