@@ -8,17 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 MODULES = "modules"
-<<<<<<< HEAD
-JOINED = "joined"
-#: Where files are written under a name ``.*.tmp`` before they get their own.
-SCRATCH_FOLDERS = (MODULES, JOINED)
-=======
 PARAMETERS = "parameters"
+JOINED = "joined"
 #: The ending of what is known of an archive; its modification time says when the archive was used last.
 RECEIPT = ".json"
 #: Where files are written under a name ``.*.tmp`` before they get their own.
-SCRATCH_FOLDERS = (MODULES, PARAMETERS)
->>>>>>> h/store
+SCRATCH_FOLDERS = (MODULES, PARAMETERS, JOINED)
 
 
 @dataclass(frozen=True)
@@ -34,11 +29,8 @@ class Item:
 def items(root: pathlib.Path) -> Iterator[Item]:
     """All of them, in no order."""
     yield from _modules(root / MODULES)
-<<<<<<< HEAD
-    yield from _joined(root / JOINED)
-=======
     yield from _archives(root / PARAMETERS)
->>>>>>> h/store
+    yield from _joined(root / JOINED)
 
 
 def _modules(folder: pathlib.Path) -> Iterator[Item]:
@@ -47,13 +39,13 @@ def _modules(folder: pathlib.Path) -> Iterator[Item]:
             yield Item((path,), state.st_blocks * 512, state.st_mtime)
 
 
-<<<<<<< HEAD
 def _joined(folder: pathlib.Path) -> Iterator[Item]:
     """Modules, and what points into them: an entry whose module is gone is none."""
     for path, state in _files(folder):
         if not path.name.startswith("."):
             yield Item((path,), state.st_blocks * 512, state.st_mtime)
-=======
+
+
 def _archives(folder: pathlib.Path) -> Iterator[Item]:
     for path, state in _files(folder):
         if path.suffix == ".irpa":
@@ -68,7 +60,6 @@ def _modified(path: pathlib.Path) -> float:
         return path.stat().st_mtime
     except OSError:
         return 0.0
->>>>>>> h/store
 
 
 def _files(folder: pathlib.Path) -> Iterator[tuple[pathlib.Path, os.stat_result]]:
