@@ -1,4 +1,4 @@
-"""``--engine auto`` and ``--engine solo`` leave the same records of 200 cases, apart from what a shared run cannot have."""
+"""Both engines leave the same records of 200 cases, apart from what a run together with others cannot have."""
 
 from __future__ import annotations
 

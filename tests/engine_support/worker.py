@@ -14,9 +14,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from runner import worker
+from runner.failures import StageFailure
 from runner.fast import compiling, session
 from runner.protocol import Event, Job
+from runner.stages import steps
 from runner.tensors import Array
+from runner.work import Work
+from schemas.words import Stage
 from tests.engine_support.build import FAULT, state
 
 preload = worker.preload
@@ -25,6 +29,11 @@ preload = worker.preload
 def run(job: Job, emit: Callable[[Event], None]) -> None:
     """A case, or a batch with its fault."""
     what, _, where = os.environ.get(FAULT, "").partition("-")
+    if job.batch is None and what == "alone":
+        steps.STEPS[Stage.COMPILED_INFERENCE] = _fails
+        what = ""
+    if what == "alone":
+        what = ""
     if job.batch is not None and what:
         _note(job)
         if where == "inference":
@@ -34,6 +43,10 @@ def run(job: Job, emit: Callable[[Event], None]) -> None:
         else:
             _in_compilation(FAULTS[what])
     worker.run(job, emit)
+
+
+def _fails(_work: Work) -> None:
+    raise StageFailure("only alone")
 
 
 def _note(job: Job) -> None:
