@@ -10,8 +10,8 @@ import msgspec
 
 from results.measured import is_unchecked, let_pass
 from results.view import kind_of
-from schemas.record import Record
-from schemas.report import GroupTotals, MissingCase, SignatureTotal, SkipTotal, Unchecked
+from schemas.record import DIFFERED, Record, Together
+from schemas.report import GroupTotals, MissingCase, SignatureTotal, SkipTotal, TogetherTotals, Unchecked
 from schemas.words import EXIT_PASS, MODULES_COMPILED, MODULES_FROM_CACHE, Outcome, SkipReason
 
 
@@ -38,6 +38,7 @@ class _Group:
         self.would_fail = 0
         self.modules_compiled = 0
         self.modules_from_cache = 0
+        self.together = TogetherTotals()
 
 
 class _Signature:
@@ -61,6 +62,8 @@ def tally(records: Iterable[Record]) -> Tally:
         group.flaky += record.flaky
         group.modules_compiled += int(record.metrics.get(MODULES_COMPILED, 0))
         group.modules_from_cache += int(record.metrics.get(MODULES_FROM_CACHE, 0))
+        if record.together is not None:
+            group.together = _with(group.together, record.together)
         if is_unchecked(record):
             group.unchecked += 1
             group.would_fail += bool(let_pass(record))
@@ -95,6 +98,11 @@ def tally(records: Iterable[Record]) -> Tally:
     )
 
 
+def _with(totals: TogetherTotals, one: Together) -> TogetherTotals:
+    differed = totals.differed + (one.again == DIFFERED)
+    return TogetherTotals(totals.passed + 1, totals.again + bool(one.again), differed)
+
+
 def _group(suite: str, target: str, group: _Group) -> GroupTotals:
     return GroupTotals(
         suite=suite,
@@ -107,6 +115,7 @@ def _group(suite: str, target: str, group: _Group) -> GroupTotals:
         unchecked=Unchecked(group.unchecked, group.would_fail),
         modules_compiled=group.modules_compiled,
         modules_from_cache=group.modules_from_cache,
+        together=group.together,
     )
 
 

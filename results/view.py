@@ -43,6 +43,15 @@ def modules_text(head: ReportHead) -> str:
     return f"Modules: compiled {compiled}, from cache {cached}" if compiled or cached else ""
 
 
+def together_text(head: ReportHead) -> str:
+    """``3 of 120 joined passes were judged again alone, all agreed``; empty where none was joined."""
+    passed = sum(group.together.passed for group in head.groups)
+    again = sum(group.together.again for group in head.groups)
+    differed = sum(group.together.differed for group in head.groups)
+    how = f"{differed} did not agree" if differed else "all agreed"
+    return f"{again} of {passed} joined passes were judged again alone, {how}" if passed else ""
+
+
 #: Outcomes of a case that went wrong by itself (not MISSING, which nobody saw; not XPASS, which went right).
 FAILED = frozenset({Outcome.FAIL, Outcome.CRASH, Outcome.TIMEOUT, Outcome.OOM, Outcome.INFRA})
 

@@ -17,7 +17,7 @@ from runner.progress import clock
 from runner.reproduce import bundle_command
 from runner.schedule import Stop
 from runner.shard import Outcome
-from schemas.record import Record
+from schemas.record import DIFFERED, Record
 
 _MOST_FAILURES = 50
 
@@ -89,6 +89,10 @@ def _failures(outcome: Outcome) -> list[str]:
 def _ending(outcome: Outcome) -> list[str]:
     batch = outcome.batch
     lines = [f"{batch.name}: {counts(outcome)}", f"  results in {shown(batch.folder)}"]
+    if joined := [record.together for record in outcome.records if record.together is not None]:
+        again, differed = sum(bool(each.again) for each in joined), sum(each.again == DIFFERED for each in joined)
+        how = f"{differed} did not agree" if differed else "all agreed"
+        lines.append(f"  {again} of {len(joined)} joined passes were judged again alone, {how}")
     if outcome.unrepeated and outcome.stop is Stop.DONE:
         lines.append(
             f"  {outcome.unrepeated} of them could not be run a second time: no time, no room or no device left"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import pathlib
 import shutil
 from enum import StrEnum
@@ -42,6 +43,7 @@ class ShardFolder:
     def __init__(self, root: pathlib.Path, keep: Keep, rules: Rules = _USUAL) -> None:
         self.root = root.absolute()
         self.provenance = Provenance()  # what a bundle says it was made by; known once the run has begun
+        self._batches = 0
         self._keep = keep if rules.level.bundles else Keep.NONE
         self._rules = rules
 
@@ -98,6 +100,24 @@ class ShardFolder:
                 shutil.rmtree(folder)
                 folder.mkdir()
         return folders
+
+    def make_batch(self) -> tuple[pathlib.Path, pathlib.Path]:
+        """A batch's working folder and log folder, both empty."""
+        self._batches += 1
+        name = f"batch-{os.getpid()}-{self._batches}"
+        place, logs = self.root / "work" / name, self.root / "logs" / name
+        for folder in (place, logs):
+            folder.mkdir(parents=True)
+        return place, logs
+
+    def ended_batch(self, job: Job, *, whole: bool) -> None:
+        """Remove what a batch left; of one that did not come to its end (not ``whole``) the log stays."""
+        shutil.rmtree(job.folder, ignore_errors=True)
+        _drop_empty(pathlib.Path(job.logs) / "case.log")
+        if whole:
+            shutil.rmtree(job.logs, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            pathlib.Path(job.logs).rmdir()
 
     def ended(self, job: Job, record: Record) -> Record:
         """Keep a finished case's bundle where one is wanted (see Keep), and remove the rest of what it left.

@@ -57,13 +57,13 @@ class Journal:
         os.ftruncate(self._file, keep)
         self._append(header)
 
-    def started(self, case: str, when: str) -> None:
-        """A case is about to begin; ``when`` is ISO 8601 UTC."""
-        self._append(CaseStarted(case=case, started=when))
+    def started(self, case: str, when: str, *together: str) -> None:
+        """A case is about to begin, and others ``together`` with it; ``when`` is ISO 8601 UTC."""
+        self._append(*(CaseStarted(case=each, started=when) for each in (case, *together)))
 
-    def record(self, record: Record) -> None:
-        """A case ended."""
-        self._append(CaseRecord(record=record), durable=True)
+    def record(self, *records: Record) -> None:
+        """Cases ended."""
+        self._append(*(CaseRecord(record=record) for record in records), durable=True)
 
     def rerun(self, record: Record) -> None:
         """A case was run a second time: ``record`` has both results and takes the place of the first line's."""
@@ -85,8 +85,8 @@ class Journal:
         if self._pending:
             self._rescue()
 
-    def _append(self, line: JournalLine, *, durable: bool = False) -> None:
-        self._pending += encode(line) + b"\n"
+    def _append(self, *lines: JournalLine, durable: bool = False) -> None:
+        self._pending += b"".join(encode(line) + b"\n" for line in lines)
         if self._drain() and durable:
             with contextlib.suppress(OSError):  # some file systems cannot; the line has reached the kernel all the same
                 os.fdatasync(self._file)

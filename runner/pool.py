@@ -23,6 +23,8 @@ DEFAULT_WORKER = "runner.worker:run"
 TORCH_WORKER = "runner.torchworker:run"  # where some case loads a PyTorch model
 LIGHT_WORKER = "runner.bundle.light:run"  # for cases that need no model, and so neither onnx nor a compiler
 WORKER_VARIABLE = "E2ESHARD_TEST_WORKER"
+#: Set where that function knows batches too.
+BATCHES_VARIABLE = "E2ESHARD_TEST_BATCHES"
 
 _READY_PATIENCE = 120.0  # seconds for the imports of a cold machine
 _EXIT_PATIENCE = 5.0

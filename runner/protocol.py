@@ -49,6 +49,25 @@ class Caching(msgspec.Struct, frozen=True, kw_only=True):
     force: bool = False  # compile whatever is known, and keep that instead
 
 
+class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One case of a batch. ``key`` is what its module is kept under; the rest says where that lies already."""
+
+    case: Case
+    source: str  # as in a job
+    key: str = ""
+    compiled: str = ""  # a module of an earlier run that holds it; where there is none, it is compiled with the others
+    function: str = ""  # what its entry point is called there
+    results: tuple[str, ...] = ()  # and the MLIR element types of its results
+    modules: int = 1  # how many were compiled with it then
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Cases that differ in nothing but their models, to be run in one process. docs/engine.md."""
+
+    members: tuple[Member, ...]
+    store: str = ""  # folder where what is compiled is kept; empty: nowhere
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One case, where its source lies on this machine, and how it is to be run."""
 
@@ -68,6 +87,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     stage_deadlines: tuple[StageTimeout, ...] = ()  # likewise of its stages
     caching: Caching | None = None  # where compiled modules come from and go to
     places: dict[str, str] = {}  # of an imported suite's case: where each place of its definition lies here
+    batch: Batch | None = None  # instead of the case alone, which is then the first of these
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -104,7 +124,23 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ta
     notes: tuple[str, ...] = ()
 
 
-Event = StageStarted | StageEnded | Finished
+class Passed(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="passed"):
+    """A member of a batch passed; what a process of its own would have said."""
+
+    member: int
+    modules: int  # how many members' modules were compiled together
+    stages: tuple[StageResult, ...]
+    last_word: Finished
+
+
+class Left(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="left"):
+    """A member of a batch did not pass, for whatever reason: it has to be judged alone."""
+
+    member: int
+    why: str
+
+
+Event = StageStarted | StageEnded | Finished | Passed | Left
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):

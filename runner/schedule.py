@@ -17,7 +17,7 @@ import msgspec
 
 from runner.memory import ADMISSION_RESERVE, available_bytes, proportional_bytes, tree_bytes
 from runner.pool import Zygote, ZygoteLostError
-from runner.protocol import Ending, Job
+from runner.protocol import Batch, Ending, Job
 from runner.running import Limits, RunningCase, Verdict, case_log
 from runner.wire import Forked
 from schemas.case import Case
@@ -39,10 +39,11 @@ class Stop(StrEnum):
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
-    """A case that waits for its turn."""
+    """A case that waits for its turn; or a batch, whose first case it names."""
 
     case: Case
     limits: Limits
+    batch: Batch | None = None
 
 
 class Observer(Protocol):
@@ -55,7 +56,7 @@ class Observer(Protocol):
         """
 
     def ended(self, case: RunningCase, ending: Ending) -> None:
-        """A case ended. The next one may be running already."""
+        """A case ended. The next one may be running already; further ones may be added (``Scheduler.add``)."""
 
     def tick(self, running: Sequence[RunningCase]) -> None:
         """Time has passed."""
@@ -81,8 +82,8 @@ class Scheduler:
 
     def run(self, planned: Sequence[Planned]) -> Stop:
         """Run all cases in the order given; why it stopped. Raises CannotStartError when no zygote stays alive."""
-        self._queue.extend(planned)
-        while self._queue or self._running:
+        self.add(planned)
+        while self._queue or self._running or self._ended:
             stop = self._why_stop()
             if stop:
                 self._abandon()
@@ -93,12 +94,18 @@ class Scheduler:
                     self._report()  # what it tells of the machine may keep the next one from being begun
                 self._fill()
                 self._report()
+                if not self._running:
+                    continue
                 self._listen()
                 self._supervise()
             except ZygoteLostError:
                 self._replace_zygote()
         self._report()
         return Stop.DONE
+
+    def add(self, planned: Sequence[Planned]) -> None:
+        """Cases to run after those that wait already."""
+        self._queue.extend(planned)
 
     def _why_stop(self) -> Stop:
         if self._stopped():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import pathlib
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -17,13 +18,15 @@ from runner.bundle.seal import Rules
 from runner.cache import caching_of
 from runner.cache.room import Room
 from runner.disk import Disk, is_full
+from runner.fast.lane import Lane, lane_for
+from runner.fast.observer import Batches
 from runner.folder import ShardFolder
 from runner.journal import Journal, JournalState
 from runner.options import Options
 from runner.order import in_order, jobs_at_a_time, limits_of
 from runner.pool import DEFAULT_WORKER, LIGHT_WORKER, TORCH_WORKER, Zygote
 from runner.progress import Progress, Tally, make_progress
-from runner.protocol import Caching, Ending, Job, OpByOp, Toolchain
+from runner.protocol import Caching, Ending, Event, Job, OpByOp, Toolchain
 from runner.quarantine import Quarantine
 from runner.reproduce import bundle_command, reproduce_command
 from runner.resume import left_to_do, load_resumable
@@ -79,6 +82,7 @@ class ShardRun:
         self._disk = Disk(self._folder.root)
         self._quarantine = Quarantine(batch.target.device, self._missing_device)
         self._caching: Caching | None = None
+        self._lane: Lane | None = None
         self._journal: Journal
         self._progress: Progress
 
@@ -91,6 +95,7 @@ class ShardRun:
         self._folder.provenance = collected
         if self._toolchain.library:
             self._caching = caching_of(default_store(), self._toolchain, force=self._options.force_recompile)
+        self._lane = lane_for(self._batch, self._options, self._caching, seconds)
         header = self._header(collected)
         state = load_resumable(self._folder.journal, header) if self._options.resume else JournalState()
         self._records.update(state.records)
@@ -125,17 +130,35 @@ class ShardRun:
                 started = now()
                 self._journal.started(case.id, started)
                 return job, started
-        self._take(unrun.prevented(case, *accident, **self._common(case)))
+        self.take(unrun.prevented(case, *accident, **self._common(case)))
         return None
+
+    def starting_batch(self, planned: Planned) -> tuple[Job, str] | None:
+        """Make a batch's folders and journal the starts of its cases; None where there is no room or no device."""
+        if planned.batch is None or self._accident(planned.case) is not None:
+            return None
+        try:
+            place, logs = self._folder.make_batch()
+        except OSError:
+            return None
+        started = now()
+        self._journal.started(*(planned.case.id, started), *(each.case.id for each in planned.batch.members[1:]))
+        job = self._job_in(planned.case, place, logs, planned.limits)
+        return msgspec.structs.replace(job, batch=planned.batch), started
+
+    def ended_batch(self, job: Job, *, whole: bool) -> None:
+        """Remove what a batch left, but for the log of one that did not come to its end."""
+        self._folder.ended_batch(job, whole=whole)
 
     def ended(self, case: RunningCase, ending: Ending) -> None:
         """Judge a case, journal its record, tidy up after it."""
         which = case.job.case
         record = self.verdict(case, ending)
+        record = self._lane.settled(record) if self._lane is not None else record
         if is_full(record):  # what it left tells nothing, and is where the room has gone
             self._folder.discard(which)
         record = self._folder.ended(case.job, record)
-        self._take(msgspec.structs.replace(record, stages=self._folder.with_logs(record.stages)))
+        self.take(msgspec.structs.replace(record, stages=self._folder.with_logs(record.stages)))
 
     def tick(self, running: Sequence[RunningCase]) -> None:
         """Show what is running."""
@@ -162,18 +185,21 @@ class ShardRun:
 
     def verdict(self, case: RunningCase, ending: Ending) -> Record:
         """The record of a case by its own story and by the state of the machine."""
-        which = case.job.case
-        log.debug("%s ended: %s", which.id, ending)
-        record = judge.judge(
-            which,
-            tuple(case.events),
+        log.debug("%s ended: %s", case.job.case.id, ending)
+        record = self.judged(case.job.case, tuple(case.events), ending, case.started)
+        return self._quarantine.read(self._disk.read(opcases.with_totals(record, case.job)))
+
+    def judged(self, case: Case, events: tuple[Event, ...], ending: Ending, started: str) -> Record:
+        """The record of a case by its own story alone."""
+        return judge.judge(
+            case,
+            events,
             ending,
             shard=self._batch.shard,
             attempt=self._attempt,
-            started=case.started,
-            reproduce=self._reproduce(which),
+            started=started,
+            reproduce=self._reproduce(case),
         )
-        return self._quarantine.read(self._disk.read(opcases.with_totals(record, case.job)))
 
     def _accident(self, case: Case) -> tuple[str, str] | None:
         """What has happened to this machine that keeps a case from being begun: its signature, and why."""
@@ -181,9 +207,12 @@ class ShardRun:
 
     def _job(self, case: Case, folder: ShardFolder) -> Job:
         """A case's job with its folders made; raises OSError where there is no room for them."""
-        place, logs = folder.make(case)
+        return self._job_in(case, *folder.make(case), self.limits(case), folder)
+
+    def _job_in(
+        self, case: Case, place: pathlib.Path, logs: pathlib.Path, limits: Limits, folder: ShardFolder | None = None
+    ) -> Job:
         resumed = self._batch.bundles.get(case.id)
-        limits = self._limits(case)
         return Job(
             case=case,
             target=self._batch.target,
@@ -197,7 +226,7 @@ class ShardRun:
             keep=self._folder.keeps_bundles,
             bundle=resumed.folder if resumed else "",
             reused=resumed.reused if resumed else (),
-            ops=self._op_by_op(case, folder),
+            ops=self._op_by_op(case, folder or self._folder),
             deadline=limits.case,
             stage_deadlines=tuple(StageTimeout(stage, seconds) for stage, seconds in limits.stages.items()),
             caching=self._caching,
@@ -211,7 +240,7 @@ class ShardRun:
     def _run_cases(self, todo: Sequence[Case], jobs: int, deadline: float, stopped: Callable[[], bool]) -> Stop:
         for case in todo:
             if case.skip is not None:
-                self._take(unrun.skipped(case, case.skip, **self._common(case)))
+                self.take(unrun.skipped(case, case.skip, **self._common(case)))
         real = [case for case in todo if case.skip is None and self._can_run(case)]
         if not real and not self._doubtful():
             return Stop.DONE
@@ -222,8 +251,7 @@ class ShardRun:
             zygote = stack.enter_context(Zygote(self._folder.zygote_log, self._worker()))
             ready = self._supply(real, stopped)
             zygote.wait_ready()
-            scheduler = Scheduler(zygote, self, jobs=jobs, deadline=deadline, stopped=stopped)
-            stop = scheduler.run(self._planned(ready))
+            stop = self._first_runs(zygote, ready, jobs=jobs, deadline=deadline, stopped=stopped)
             if stop is not Stop.DONE or not self._doubtful():
                 return stop
             self._sources.find(self._doubtful(), stopped)
@@ -232,10 +260,25 @@ class ShardRun:
             stop = scheduler.run(self._planned(self._doubtful()))
             return Stop.INTERRUPTED if stop is Stop.INTERRUPTED else Stop.DONE  # every case has its record by now
 
-    def _planned(self, cases: Sequence[Case]) -> list[Planned]:
-        return [Planned(case=case, limits=self._limits(case)) for case in cases]
+    def _first_runs(
+        self, zygote: Zygote, ready: Sequence[Case], *, jobs: int, deadline: float, stopped: Callable[[], bool]
+    ) -> Stop:
+        if self._lane is None:
+            scheduler = Scheduler(zygote, self, jobs=jobs, deadline=deadline, stopped=stopped)
+            return scheduler.run(self._planned(ready))
+        observer = Batches(self, self._lane)
+        scheduler = Scheduler(zygote, observer, jobs=jobs, deadline=deadline, stopped=stopped)
+        observer.later = scheduler.add
+        batches, alone = self._lane.plan(ready, lambda case: self._sources.of(case).path, self.limits)
+        stop = scheduler.run([*batches, *self._planned(alone)])
+        self._lane.close(self._records.values())
+        return stop
 
-    def _limits(self, case: Case) -> Limits:
+    def _planned(self, cases: Sequence[Case]) -> list[Planned]:
+        return [Planned(case=case, limits=self.limits(case)) for case in cases]
+
+    def limits(self, case: Case) -> Limits:
+        """The deadlines of a case in this run."""
         return limits_of(case, timeout=self._options.timeout, scale=self._options.timeout_scale)
 
     def _doubtful(self) -> list[Case]:
@@ -271,9 +314,9 @@ class ShardRun:
         if missing is None:
             return True
         if missing.skip:
-            self._take(unrun.skipped(case, Skip(SkipReason.DRIVER, missing.signature), **self._common(case)))
+            self.take(unrun.skipped(case, Skip(SkipReason.DRIVER, missing.signature), **self._common(case)))
         else:
-            self._take(unrun.prevented(case, missing.signature, missing.why, **self._common(case)))
+            self.take(unrun.prevented(case, missing.signature, missing.why, **self._common(case)))
         return False
 
     def _supply(self, cases: Sequence[Case], stopped: Callable[[], bool]) -> list[Case]:
@@ -281,13 +324,17 @@ class ShardRun:
         self._sources.find(cases, stopped)
         for case in cases:
             if errors := self._sources.errors(case):
-                self._take(unrun.prevented(case, "source not available", "\n".join(errors), **self._common(case)))
+                self.take(unrun.prevented(case, "source not available", "\n".join(errors), **self._common(case)))
         return [case for case in cases if self._sources.are_there(case)]  # the run may have been stopped before
 
-    def _take(self, record: Record) -> None:
-        self._records[record.case] = record
-        self._journal.record(record)
-        self._progress.ended(record)
+    def take(self, *records: Record) -> None:
+        """Journal records and show them."""
+        if not records:
+            return
+        self._records.update((record.case, record) for record in records)
+        self._journal.record(*records)
+        for record in records:
+            self._progress.ended(record)
 
     def _common(self, case: Case) -> unrun.Common:
         return {

@@ -20,6 +20,7 @@ def preload() -> None:
     from runner.frontends import onnx, onnx_importer  # noqa: F401, PLC0415 - loaded for the cases to come
 
     onnx_importer.warm_up()
+    from runner.fast import run, session, worker  # noqa: F401, PLC0415 - likewise, for batches
 
 
 def preload_steps() -> None:
@@ -38,6 +39,11 @@ def run(job: Job, emit: Callable[[Event], None]) -> None:
     from runner.bundle.steps import Steps  # noqa: PLC0415 - numpy, and for most cases onnx: only here and in the zygote
     from runner.stages.execute import run_stage  # noqa: PLC0415
 
+    if job.batch is not None:
+        from runner.fast.worker import run_batch  # noqa: PLC0415 - most shards have none
+
+        run_batch(job, job.batch, emit)
+        return
     faulthandler.enable()  # a crash inside this process leaves its Python stack in the stage's log
     steps = Steps(job)
     work = steps.work

@@ -99,6 +99,21 @@ class Rerun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     seconds: float = 0.0
 
 
+#: What ``Together.again`` says.
+AGREED, DIFFERED = "agreed", "differed"
+
+
+class Together(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A case that passed in a process with others.
+
+    ``again``: it was drawn to be judged alone as well, and the record is of that: ``agreed`` where it passed again,
+    ``differed`` where it did not.
+    """
+
+    modules: int  # how many were compiled in one run of the compiler
+    again: str = ""
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One case's result. Times are ISO 8601 UTC; durations in seconds.
 
@@ -145,6 +160,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     bundle: str = ""  # the case's bundle, relative to the shard's folder, where it was kept
     flaky: bool = False
     rerun: Rerun | None = None
+    together: Together | None = None
 
 
 class Tool(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -79,6 +79,14 @@ class Unchecked(msgspec.Struct, frozen=True):
     would_fail: int = 0
 
 
+class TogetherTotals(msgspec.Struct, frozen=True):
+    """Passes of cases that shared a process: all of them, how many were judged again alone, and how many not agreed."""
+
+    passed: int = 0
+    again: int = 0
+    differed: int = 0
+
+
 class GroupTotals(msgspec.Struct, frozen=True, kw_only=True):
     """Counts of one suite on one target. ``stages``: where the cases stopped that did not pass, expected or not.
 
@@ -96,6 +104,7 @@ class GroupTotals(msgspec.Struct, frozen=True, kw_only=True):
     unchecked: Unchecked = Unchecked()
     modules_compiled: int = 0
     modules_from_cache: int = 0
+    together: TogetherTotals = TogetherTotals()
 
 
 class SkipTotal(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from results.digest import Digest, digest
 from results.text import block, cell, code, prose
-from results.view import View, modules_text, title, unchecked_text
+from results.view import View, modules_text, title, together_text, unchecked_text
 from results.writers.markdown_ops import op_by_op
 from results.writers.markdown_pace import minutes, pace_alarm
 from results.writers.markdown_verification import (
@@ -122,6 +122,8 @@ def _counts(head: ReportHead, _: Digest) -> Iterator[str]:
     yield ""
     if said := modules_text(head):
         yield from [said, ""]
+    if said := together_text(head):
+        yield from [f"{said}.", ""]
     yield from _stages(head.groups)
 
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 MODULES = "modules"
 PARAMETERS = "parameters"
+JOINED = "joined"
 #: The ending of what is known of an archive; its modification time says when the archive was used last.
 RECEIPT = ".json"
 #: Where files are written under a name ``.*.tmp`` before they get their own.
-SCRATCH_FOLDERS = (MODULES, PARAMETERS)
+SCRATCH_FOLDERS = (MODULES, PARAMETERS, JOINED)
 
 
 @dataclass(frozen=True)
@@ -29,11 +30,19 @@ def items(root: pathlib.Path) -> Iterator[Item]:
     """All of them, in no order."""
     yield from _modules(root / MODULES)
     yield from _archives(root / PARAMETERS)
+    yield from _joined(root / JOINED)
 
 
 def _modules(folder: pathlib.Path) -> Iterator[Item]:
     for path, state in _files(folder):
         if path.suffix == ".entry":
+            yield Item((path,), state.st_blocks * 512, state.st_mtime)
+
+
+def _joined(folder: pathlib.Path) -> Iterator[Item]:
+    """Modules, and what points into them: an entry whose module is gone is none."""
+    for path, state in _files(folder):
+        if not path.name.startswith("."):
             yield Item((path,), state.st_blocks * 512, state.st_mtime)
 
 

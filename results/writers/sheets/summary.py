@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from results.pace import alarm_text
-from results.view import View, modules_text, title, unchecked_text
+from results.view import View, modules_text, title, together_text, unchecked_text
 from results.writers.sheets.book import Book
 from results.writers.sheets.cells import Tinted
 from results.writers.sheets.sheet import Sheet
@@ -23,6 +23,8 @@ def write_summary(book: Book, view: View) -> None:
     _verdict(sheet, head)
     _outcomes(sheet, head)
     if said := modules_text(head):
+        sheet.row([said])
+    if said := together_text(head):
         sheet.row([said])
     _stages(sheet, head)
     if head.skips:

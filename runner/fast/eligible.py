@@ -1,0 +1,65 @@
+"""Cases become those that may share a process and a compilation, by family, and those that go alone."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Collection
+
+import msgspec
+
+from runner.folder import Keep
+from runner.options import Engine, Options
+from schemas.case import Case, Tuning
+from schemas.target import Target
+from schemas.words import Depth, Lowering, Mode, Path, SourceKind
+
+#: Bytes of a model above which joining gains nothing: its own compilation outweighs the start of the compiler.
+LARGEST_MODEL = 256 * 1024
+_KINDS = (SourceKind.ONNX_NODE, SourceKind.ONNX_DATA, SourceKind.ONNX_FILE)
+_DEPTHS = (Depth.COMPILE, Depth.EXECUTE)
+_BACKENDS = ("llvm-cpu", "vmvx")  # whose devices run in any process; a lost GPU would take the whole batch with it
+_PLAIN = Tuning()
+
+
+def engine_runs(options: Options, target: Target) -> bool:
+    """Whether this run may have batches at all: one that wants something of single cases has none."""
+    return (
+        options.engine is Engine.AUTO
+        and target.backend in _BACKENDS
+        and not target.exclusive_device
+        and options.timeout is None
+        and not (options.bundles or options.stages or options.skip_stages or options.load_inputs or options.emit)
+        and not (options.op or options.profile_ops or options.keep is Keep.ALL)
+    )
+
+
+def joinable(case: Case, alone: Collection[str]) -> bool:
+    """Whether a case may be tried with others; ``alone`` are the ids of those that did not pass so when last tried."""
+    return (
+        case.id not in alone
+        and case.skip is None
+        and case.expectation is None
+        and case.source.kind in _KINDS
+        and case.depth in _DEPTHS
+        and case.path is Path.ONNX
+        and case.lowering is Lowering.TORCH
+        and case.mode is Mode.EVAL
+        and case.tuning == _PLAIN
+        and not (case.run_flags or case.import_flags or case.files)
+    )
+
+
+def family(case: Case) -> bytes:
+    """Equal for cases that one process and one run of the compiler can serve."""
+    what = (case.depth, case.compile_flags, case.environment, case.memory_limit, case.timeout, case.stage_timeouts)
+    return msgspec.json.encode(what)
+
+
+def model_file(source: str) -> pathlib.Path | None:
+    """The model of a prepared source if it is small and one file; None where it is not."""
+    path = pathlib.Path(source)
+    path = path / "model.onnx" if path.is_dir() else path
+    try:
+        return path if 0 < path.stat().st_size <= LARGEST_MODEL else None
+    except OSError:
+        return None

@@ -1,0 +1,61 @@
+"""Joinable cases become batches: those compiled earlier by module, the others by how long they should take. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from runner.protocol import Batch, Member
+
+#: Modules in one run of the compiler: a study found no gain above 24, and a failure costs more the more there are.
+MODULES = 16
+#: Expected seconds, alone, of all members of a batch: what a lost batch may cost.
+SECONDS = 20.0
+#: A small model counts for no more than this: nobody has measured it yet, or it was slow once.
+MOST = 2.0
+#: Members of a batch whose modules are all compiled.
+RUNS = 48
+
+
+class Candidate(msgspec.Struct, frozen=True, kw_only=True):
+    """A joinable case with all that decides where it goes. ``seconds``: how long it should take alone."""
+
+    member: Member
+    family: bytes
+    seconds: float
+
+
+def batches(candidates: Sequence[Candidate], store: str) -> Iterator[tuple[Batch, float]]:
+    """The batches, each with the seconds that its members should take alone."""
+    groups: dict[tuple[bytes, bool], list[Candidate]] = defaultdict(list)
+    for each in candidates:
+        groups[each.family, bool(each.member.compiled)].append(each)
+    for (_, warm), found in sorted(groups.items()):
+        ordered = sorted(found, key=_by_module if warm else _by_time)
+        for part in _parts(ordered, RUNS if warm else MODULES):
+            batch = Batch(members=tuple(each.member for each in part), store=store)
+            yield batch, sum(each.seconds for each in part)
+
+
+def _by_module(each: Candidate) -> tuple[str, str]:
+    return each.member.compiled, each.member.case.id
+
+
+def _by_time(each: Candidate) -> tuple[float, str]:
+    return -each.seconds, each.member.case.id
+
+
+def _parts(ordered: Sequence[Candidate], most: int) -> Iterator[list[Candidate]]:
+    part: list[Candidate] = []
+    seconds = 0.0
+    for each in ordered:
+        cold = 0.0 if each.member.compiled else min(each.seconds, MOST)
+        if part and (len(part) == most or seconds + cold > SECONDS):
+            yield part
+            part, seconds = [], 0.0
+        part.append(each)
+        seconds += cold
+    if part:
+        yield part

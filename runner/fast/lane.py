@@ -1,0 +1,185 @@
+"""A shard's cases become batches and those that go alone, and an ended batch becomes passes and cases to be run."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from runner.backends import compile_flags
+from runner.fast import eligible, sample
+from runner.fast.forming import Candidate, batches
+from runner.fast.known import Keys, Known, keys_for
+from runner.options import Options
+from runner.pool import BATCHES_VARIABLE, WORKER_VARIABLE
+from runner.protocol import Batch, Caching, Ending, Event, Left, Member, Passed, StageEnded, StageStarted
+from runner.running import Limits, RunningCase
+from runner.schedule import Planned
+from runner.select import Batch as Shard
+from schemas.case import Case
+from schemas.record import Record
+from schemas.target import Target
+from schemas.words import Outcome, Stage
+
+#: What a batch may take for a stage, beside many times what it should: it only decides when its cases go alone.
+_PATIENCE, _TIMES = 60.0, 10.0  # seconds, and a factor
+
+_FAILED = (Outcome.FAIL, Outcome.CRASH, Outcome.TIMEOUT, Outcome.OOM)
+
+
+class Lane:
+    """The batches of one shard."""
+
+    def __init__(
+        self, target: Target, caching: Caching | None, seconds: Callable[[Case], float], digest: str, name: str
+    ) -> None:
+        self._target = target
+        self._caching = caching
+        self._known = Known(pathlib.Path(caching.store)) if caching is not None and caching.limit > 0 else None
+        self._seconds = seconds
+        self._digest = digest
+        self._name = name
+        self._alone = self._known.alone(name) if self._known is not None else frozenset()
+        self._drawn: frozenset[str] = frozenset()
+        self._doubted: dict[str, int] = {}  # drawn cases that passed with others: how many were compiled together
+        self._left: set[str] = set()
+
+    def plan(
+        self, cases: Sequence[Case], source: Callable[[Case], str], limits: Callable[[Case], Limits]
+    ) -> tuple[list[Planned], list[Case]]:
+        """The batches, longest first, and the cases that go alone."""
+        candidates, rest = self._candidates(cases, source)
+        cold = sum(not each.member.compiled for each in candidates)
+        self._drawn = sample.drawn([each.member.case.id for each in candidates], self._digest, cold)
+        store = str(self._known.folder.parent) if self._known is not None else ""
+        planned = []
+        for batch, seconds in sorted(batches(candidates, store), key=lambda each: -each[1]):
+            if len(batch.members) == 1 and not batch.members[0].compiled:
+                rest.append(batch.members[0].case)
+                continue
+            each = limits(batch.members[0].case)
+            planned.append(Planned(case=batch.members[0].case, limits=_scaled(each, batch, seconds), batch=batch))
+        return planned, rest
+
+    def accepted(self, case: RunningCase, limits: Callable[[Case], Limits]) -> list[tuple[Case, Passed]]:
+        """The members of an ended batch whose pass counts: within their own deadlines, and not drawn."""
+        batch = case.job.batch
+        found = []
+        for event in case.events if batch is not None else ():
+            if batch is None or not isinstance(event, Passed) or not 0 <= event.member < len(batch.members):
+                continue
+            which = batch.members[event.member].case
+            if not _within(event, limits(which)):
+                continue
+            if which.id in self._drawn:
+                self._doubted[which.id] = event.modules
+            else:
+                found.append((which, event))
+        return found
+
+    def settled(self, record: Record) -> Record:
+        """The record of a case that was run alone; of a drawn one, with how the two runs agree."""
+        modules = self._doubted.pop(record.case, 0)
+        return sample.settled(record, modules) if modules else record
+
+    def leave(self, why: Mapping[str, str]) -> None:
+        """Cases that a batch named as what cannot be run with others."""
+        self._left.update(why)
+
+    def close(self, records: Iterable[Record]) -> None:
+        """Remember for the next run which cases to run alone at once: what did not pass, and what a batch named."""
+        if self._known is None:
+            return
+        ended = {record.case: record.outcome for record in records if record.expectation is None}
+        passed = {case for case, outcome in ended.items() if outcome is Outcome.PASS and case not in self._left}
+        failed = {case for case, outcome in ended.items() if outcome in _FAILED}
+        alone = (self._alone | self._left | failed) - passed
+        if alone != self._alone:
+            self._known.remember_alone(self._name, alone)
+
+    def _candidates(self, cases: Sequence[Case], source: Callable[[Case], str]) -> tuple[list[Candidate], list[Case]]:
+        found: list[Candidate] = []
+        rest: list[Case] = []
+        keys: dict[bytes, Keys | None] = {}
+        for case in cases:
+            place = source(case)
+            model = eligible.model_file(place) if eligible.joinable(case, self._alone) else None
+            if model is None:
+                rest.append(case)
+                continue
+            family = eligible.family(case)
+            if family not in keys:
+                keys[family] = self._keys(case, model)
+            member = self._member(case, place, model, keys[family])
+            found.append(Candidate(member=member, family=family, seconds=self._seconds(case)))
+        return found, rest
+
+    def _keys(self, case: Case, model: pathlib.Path) -> Keys | None:
+        if self._known is None or self._caching is None:
+            return None
+        own = {each.name: each.value for each in (*self._target.environment, *case.environment)}
+        environment: Mapping[str, str] = os.environ | own
+        return keys_for(self._caching, compile_flags(self._target, case.compile_flags), environment, model)
+
+    def _member(self, case: Case, source: str, model: pathlib.Path, keys: Keys | None) -> Member:
+        if self._known is None or self._caching is None or keys is None:
+            return Member(case=case, source=source)
+        key = keys.of(model)
+        place = None if self._caching.force else self._known.find(key)
+        if place is None:
+            return Member(case=case, source=source, key=key)
+        return Member(
+            case=case,
+            source=source,
+            key=key,
+            compiled=str(self._known.module(place.module)),
+            function=place.function,
+            results=place.results,
+            modules=place.modules,
+        )
+
+
+def lane_for(batch: Shard, options: Options, caching: Caching | None, seconds: Callable[[Case], float]) -> Lane | None:
+    """The lane of a shard; None where all its cases go alone.
+
+    A test's worker stands for a single case, unless it says otherwise.
+    """
+    if WORKER_VARIABLE in os.environ and BATCHES_VARIABLE not in os.environ:
+        return None
+    if batch.bundles or not eligible.engine_runs(options, batch.target):
+        return None
+    return Lane(batch.target, caching, seconds, batch.digest, f"{batch.suite}-{batch.target.name}")
+
+
+def events_of(passed: Passed) -> tuple[Event, ...]:
+    """What the member's own process would have said."""
+    told: list[Event] = []
+    for result in passed.stages:
+        told += [StageStarted(stage=result.stage), StageEnded(result=result)]
+    return (*told, passed.last_word)
+
+
+def ending_of(passed: Passed) -> Ending:
+    """How the member's own process would have ended; its time is its own stages' and its share of the compilation."""
+    return Ending(exit_code=0, seconds=sum(each.seconds for each in passed.stages))
+
+
+def why_left(case: RunningCase) -> dict[str, str]:
+    """Why members of an ended batch did not pass, as far as it said so."""
+    batch = case.job.batch
+    told = [event for event in case.events if isinstance(event, Left)]
+    return {batch.members[each.member].case.id: each.why for each in told} if batch is not None else {}
+
+
+def _scaled(each: Limits, batch: Batch, seconds: float) -> Limits:
+    """A batch's deadlines: patience and many times what it should take, but never more than all of its cases may."""
+    alone = each.stages.get(Stage.COMPILATION, each.case)
+    compilation = min(_PATIENCE + _TIMES * seconds, alone * len(batch.members))
+    inference = min(_PATIENCE, each.stages.get(Stage.COMPILED_INFERENCE, each.case))
+    stages = {Stage.COMPILATION: compilation, Stage.COMPILED_INFERENCE: inference}
+    return Limits(case=2 * compilation + _PATIENCE, stages=stages, memory=each.memory)
+
+
+def _within(passed: Passed, limits: Limits) -> bool:
+    took = {each.stage: each.seconds for each in passed.stages}
+    return sum(took.values()) < limits.case and all(took.get(each, 0.0) < most for each, most in limits.stages.items())

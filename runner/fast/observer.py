@@ -1,0 +1,92 @@
+"""Endings of batches become passes, and cases that wait to be run alone; a single case is the shard's own affair."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from runner.fast.lane import Lane, ending_of, events_of, why_left
+from runner.protocol import Ending, Event, Job
+from runner.running import Limits, RunningCase
+from runner.schedule import Planned
+from schemas.case import Case
+from schemas.record import Record, Together
+from schemas.words import Outcome
+
+log = logging.getLogger("runner.fast")
+
+
+class Shard(Protocol):
+    """What batches ask of the shard whose cases they run."""
+
+    def starting(self, planned: Planned) -> tuple[Job, str] | None:
+        """As of ``runner.schedule.Observer``, of a single case."""
+
+    def ended(self, case: RunningCase, ending: Ending) -> None:
+        """Likewise."""
+
+    def tick(self, running: Sequence[RunningCase]) -> None:
+        """Likewise."""
+
+    def starting_batch(self, planned: Planned) -> tuple[Job, str] | None:
+        """A batch's job, with the starts of all members journalled; None where it cannot be begun."""
+
+    def ended_batch(self, job: Job, *, whole: bool) -> None:
+        """Remove what a batch left; of one that did not come to its end (``whole``) its log stays."""
+
+    def judged(self, case: Case, events: tuple[Event, ...], ending: Ending, started: str) -> Record:
+        """The record of a case by its own story."""
+
+    def limits(self, case: Case) -> Limits:
+        """A case's own deadlines."""
+
+    def take(self, *records: Record) -> None:
+        """Journal records and show them."""
+
+
+class Batches:
+    """Observer of a shard that has batches. ``later`` (the scheduler's own) runs cases after all that wait already."""
+
+    def __init__(self, shard: Shard, lane: Lane) -> None:
+        self._shard = shard
+        self._lane = lane
+        self.later: Callable[[Sequence[Planned]], None]
+
+    def starting(self, planned: Planned) -> tuple[Job, str] | None:
+        """The job of a case or of a batch. A batch that cannot be begun leaves its members to be run alone."""
+        if planned.batch is None:
+            return self._shard.starting(planned)
+        prepared = self._shard.starting_batch(planned)
+        if prepared is None:
+            self._leave([each.case for each in planned.batch.members])
+        return prepared
+
+    def ended(self, case: RunningCase, ending: Ending) -> None:
+        """A case or a batch ended."""
+        batch = case.job.batch
+        if batch is None:
+            self._shard.ended(case, ending)
+            return
+        records = []
+        for which, passed in self._lane.accepted(case, self._shard.limits):
+            record = self._shard.judged(which, events_of(passed), ending_of(passed), case.started)
+            if record.outcome is Outcome.PASS:
+                records.append(msgspec.structs.replace(record, together=Together(modules=passed.modules)))
+        self._shard.take(*records)
+        done = {record.case for record in records}
+        left = [each.case for each in batch.members if each.case.id not in done]
+        why = why_left(case)
+        log.info("a batch of %d: %d passed, %s; left: %s", len(batch.members), len(done), ending, why)
+        self._lane.leave(why)
+        self._leave(left)
+        self._shard.ended_batch(case.job, whole=case.has_finished and not ending.reason)
+
+    def tick(self, running: Sequence[RunningCase]) -> None:
+        """Time has passed."""
+        self._shard.tick(running)
+
+    def _leave(self, cases: Sequence[Case]) -> None:
+        self.later([Planned(case=case, limits=self._shard.limits(case)) for case in cases])

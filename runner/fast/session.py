@@ -1,0 +1,111 @@
+"""A compiled module becomes a function that takes and returns arrays, in this process, on a device of the CPU."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import iree.runtime as rt
+import numpy as np
+
+from runner.tensors import ELEMENT_TYPES, MLIR_TYPES, Array, ElementType, element_type, unpack
+
+_H = rt.HalElementType
+#: Signless integers stand first: they are what a module's boundary has, and what an input is given as.
+_TYPES: tuple[tuple[Any, str], ...] = (
+    (_H.BOOL_8, "bool"),
+    (_H.INT_8, "int8"),
+    (_H.INT_16, "int16"),
+    (_H.INT_32, "int32"),
+    (_H.INT_64, "int64"),
+    (_H.SINT_8, "int8"),
+    (_H.SINT_16, "int16"),
+    (_H.SINT_32, "int32"),
+    (_H.SINT_64, "int64"),
+    (_H.UINT_8, "uint8"),
+    (_H.UINT_16, "uint16"),
+    (_H.UINT_32, "uint32"),
+    (_H.UINT_64, "uint64"),
+    (_H.FLOAT_16, "float16"),
+    (_H.FLOAT_32, "float32"),
+    (_H.FLOAT_64, "float64"),
+    (_H.BFLOAT_16, "bfloat16"),
+    (_H.COMPLEX_64, "complex64"),
+    (_H.COMPLEX_128, "complex128"),
+    (_H.FLOAT_8_E4M3_FN, "float8_e4m3fn"),
+    (_H.FLOAT_8_E4M3_FNUZ, "float8_e4m3fnuz"),
+    (_H.FLOAT_8_E5M2, "float8_e5m2"),
+    (_H.FLOAT_8_E5M2_FNUZ, "float8_e5m2fnuz"),
+    (_H.FLOAT_8_E8M0_FNU, "float8_e8m0fnu"),
+    (_H.INT_4, "int4"),
+)
+_TO_NUMPY: dict[int, ElementType] = {int(each): ELEMENT_TYPES[name] for each, name in _TYPES}
+_TO_IREE: dict[str, Any] = {ELEMENT_TYPES[name].iree: each for each, name in reversed(_TYPES)}  # the first stays
+
+
+class Session:
+    """One device and one VM instance; a module stays loaded until another one is wanted."""
+
+    def __init__(self, device: str) -> None:
+        self._instance = rt.VmInstance()
+        self._device = rt.get_driver(device).create_default_device()
+        self._hal = rt.create_hal_module(self._instance, self._device)
+        self._loaded: tuple[Any, Any] | None = None
+
+    def load(self, module: bytes) -> None:
+        """Load a module in place of the one before; raises what the runtime raises."""
+        loaded = rt.VmModule.copy_buffer(self._instance, module)
+        self._loaded = loaded, rt.VmContext(self._instance, [self._hal, loaded])
+
+    def call(self, function: str, inputs: tuple[Array, ...], results: tuple[str, ...]) -> tuple[Array, ...]:
+        """Call a function of the loaded module; ``results`` are the declared MLIR element types.
+
+        The arrays are copies, and have the types that the module really gave. Raises what the runtime raises, and
+        ValueError for a value that is no tensor of a known type.
+        """
+        if self._loaded is None:
+            raise ValueError("no module is loaded")
+        module, context = self._loaded
+        given = rt.VmVariantList(len(inputs))
+        for each in inputs:
+            given.push_ref(self._view(each))
+        taken = rt.VmVariantList(max(1, len(results)))
+        context.invoke(module.lookup_function(function), given, taken)
+        if taken.size != len(results):
+            raise ValueError(f"{taken.size} results, and {len(results)} are declared")
+        return tuple(
+            _array(taken.get_as_object(number, rt.HalBufferView), results[number]) for number in range(taken.size)
+        )
+
+    def _view(self, array: Array) -> Any:
+        kind = element_type(array)
+        if kind.iree not in _TO_IREE or kind.packed:
+            raise ValueError(f"an input of {kind.name} is not made in this process")
+        return self._device.allocator.allocate_buffer_copy(
+            memory_type=rt.MemoryType.DEVICE_LOCAL,
+            allowed_usage=rt.BufferUsage.DEFAULT | rt.BufferUsage.MAPPING,
+            device=self._device,
+            buffer=_plain(array),
+            element_type=_TO_IREE[kind.iree],
+        )
+
+
+def _plain(array: Array) -> Array:
+    """The array in a type of its width that every buffer can be made of."""
+    contiguous = np.array(array, order="C")
+    if contiguous.dtype.kind in "biufc":
+        return contiguous
+    return contiguous.view(np.dtype(f"u{contiguous.dtype.itemsize}"))
+
+
+def _array(view: Any, declared: str) -> Array:
+    kind = _TO_NUMPY.get(int(view.element_type))
+    if kind is None:
+        raise ValueError(f"a result of element type {int(view.element_type):#x}")
+    if kind.packed:
+        kind = MLIR_TYPES.get(declared, kind)
+    shape = tuple(int(size) for size in view.shape)
+    count = int(np.prod(shape, dtype=np.int64))
+    if count == 0:
+        return np.empty(shape, dtype=kind.dtype)
+    size = (count * kind.bits + 7) // 8 if kind.packed else count * kind.dtype.itemsize
+    return np.array(unpack(bytes(view.map())[:size], kind, shape))

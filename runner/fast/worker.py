@@ -1,0 +1,136 @@
+"""A batch becomes a stream of events: a member that passes, with all its stages, or that it has to be judged alone."""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from runner.protocol import Batch, Event, Finished, Job, Left, Member, Passed, StageStarted
+from runner.stages.plan import stages_of
+from schemas.record import Flags, StageResult
+from schemas.words import MODULES_COMPILED, MODULES_FROM_CACHE, Stage, StageStatus
+
+if TYPE_CHECKING:
+    from runner.fast.run import Running
+    from runner.work import Work
+
+Emit = Callable[[Event], None]
+_KEPT = (Stage.IMPORT_MODEL, Stage.PREPROCESS_MODEL, Stage.COMPILATION)  # what an earlier run has done
+
+
+@dataclass
+class One:
+    """A member on its way: its work, and the seconds of the stages that it has passed."""
+
+    number: int
+    member: Member
+    work: Work
+    stages: tuple[Stage, ...]
+    seconds: dict[Stage, float] = field(default_factory=dict)
+    functions: tuple[str, ...] = ()
+    modules: int = 0
+
+
+def run_batch(job: Job, batch: Batch, emit: Emit) -> None:
+    """Run all members in this process, which belongs to the batch alone.
+
+    Whatever goes wrong with one leaves it to be judged alone; what goes wrong with the process leaves all that have not
+    passed.
+    """
+    from runner.fast.run import Running  # noqa: PLC0415 - numpy, onnx, the importer: only here and in the zygote
+
+    emit(StageStarted(stage=Stage.SETUP))
+    running = Running(job, batch)
+    ones = [_one(job, number, member) for number, member in enumerate(batch.members)]
+    _compile(running, [each for each in ones if not each.member.compiled], emit)
+    for one in sorted(ones, key=lambda each: str(each.work.compiled)):
+        if one.work.compiled is not None:
+            emit(StageStarted(stage=Stage.COMPILED_INFERENCE))
+            if _attempt(one, emit, functools.partial(_finish, running, one)):
+                emit(_passed(one))
+    emit(Finished())
+
+
+def _one(job: Job, number: int, member: Member) -> One:
+    from runner.frontends import frontend_for  # noqa: PLC0415 - loads onnx and the importer
+    from runner.work import EntryPoint, Imported, Work  # noqa: PLC0415 - numpy
+
+    folder = pathlib.Path(job.folder) / str(number)
+    own = msgspec.structs.replace(job, case=member.case, source=member.source, folder=str(folder), batch=None)
+    work = Work(job=own, frontend=frontend_for(own), folder=folder)
+    work.log = pathlib.Path(job.logs) / "case.log"
+    if member.compiled:
+        work.compiled = pathlib.Path(member.compiled)
+        work.imported = Imported(work.folder, EntryPoint(member.function, member.results))
+    return One(number, member, work, stages_of(member.case.depth), modules=member.modules)
+
+
+def _compile(running: Running, ones: list[One], emit: Emit) -> None:
+    """Import the cold members and compile them together; those that cannot be are left."""
+    imported = [one for one in ones if _attempt(one, emit, functools.partial(_import, running, one))]
+
+    def left(number: int, why: str) -> None:
+        emit(Left(member=imported[number].number, why=why))
+
+    running.compile(imported, left, lambda: emit(StageStarted(stage=Stage.COMPILATION)))
+
+
+def _attempt(one: One, emit: Emit, step: Callable[[], None]) -> bool:
+    try:
+        step()
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, the case's own process will say it in its own words
+        traceback.print_exc()
+        emit(Left(member=one.number, why=f"{type(error).__name__}: {error}"[:200]))
+        return False
+    return True
+
+
+def _import(running: Running, one: One) -> None:
+    one.work.folder.mkdir()
+    for stage in one.stages[: one.stages.index(Stage.COMPILATION)]:
+        _timed(one, stage, running.step(stage))
+    running.rename(one)
+
+
+def _finish(running: Running, one: One) -> None:
+    for stage in one.stages:
+        if one.member.compiled and stage in _KEPT:
+            one.seconds[stage] = 0.0
+        elif stage not in one.seconds:
+            _timed(one, stage, running.step(stage))
+    running.keep(one)
+
+
+def _timed(one: One, stage: Stage, step: Callable[[Work], None]) -> None:
+    begun = time.perf_counter()
+    one.work.stage_begun = time.monotonic()
+    step(one.work)
+    one.seconds[stage] = time.perf_counter() - begun
+
+
+def _passed(one: One) -> Passed:
+    work = one.work
+    work.metrics[MODULES_COMPILED] = 0.0 if one.member.compiled else 1.0
+    work.metrics[MODULES_FROM_CACHE] = 1.0 if one.member.compiled else 0.0
+    flags = Flags(importer=work.importer_flags, compiler=work.compiler_flags, runtime=work.runtime_flags)
+    return Passed(
+        member=one.number,
+        modules=one.modules,
+        stages=tuple(StageResult(stage=each, status=StageStatus.PASS, seconds=s) for each, s in one.seconds.items()),
+        last_word=Finished(
+            comparisons=work.comparisons,
+            casts=work.casts,
+            metrics=work.metrics,
+            flags=flags,
+            notes=tuple(dict.fromkeys((*work.frontend.notes(), *work.notes))),
+        ),
+    )

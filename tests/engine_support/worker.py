@@ -1,0 +1,164 @@
+"""The real worker, whose batches meet with the fault that ``E2ESHARD_TEST_FAULT`` names: ``<what>[-<where>]``.
+
+Single cases are run as ever. What happens once only is remembered in the folder for the tests' state.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import pathlib
+import signal
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from runner import worker
+from runner.failures import StageFailure
+from runner.fast import compiling, session
+from runner.protocol import Event, Job
+from runner.stages import steps
+from runner.tensors import Array
+from runner.work import Work
+from schemas.words import Stage
+from tests.engine_support.build import FAULT, state
+
+preload = worker.preload
+
+
+def run(job: Job, emit: Callable[[Event], None]) -> None:
+    """A case, or a batch with its fault."""
+    what, _, where = os.environ.get(FAULT, "").partition("-")
+    if job.batch is None and what == "alone":
+        steps.STEPS[Stage.COMPILED_INFERENCE] = _fails
+        what = ""
+    if what == "alone":
+        what = ""
+    if job.batch is not None and what:
+        _note(job)
+        if where == "inference":
+            _in_inference(FAULTS[what])
+        elif where == "tool":
+            _in_tool(what, pathlib.Path(job.folder))
+        else:
+            _in_compilation(FAULTS[what])
+    worker.run(job, emit)
+
+
+def _fails(_work: Work) -> None:
+    raise StageFailure("only alone")
+
+
+def _note(job: Job) -> None:
+    """Say that there was a batch, and of whom."""
+    members = job.batch.members if job.batch is not None else ()
+    names = " ".join(each.case.model for each in members)
+    with (state() / "batches").open("a") as file:
+        file.write(f"{names}\n")
+
+
+def _in_compilation(fault: Callable[[], None]) -> None:
+    plain = compiling.Compiler._try
+
+    def tried(self: Any, numbers: tuple[int, ...], modules: Sequence[tuple[str, ...]]) -> Any:
+        fault()
+        return plain(self, numbers, modules)
+
+    compiling.Compiler._try = tried  # type: ignore[method-assign]
+
+
+def _in_inference(fault: Callable[[], None]) -> None:
+    """In the third call of a process."""
+    plain, calls = session.Session.call, [0]
+
+    def called(self: Any, function: str, inputs: tuple[Array, ...], results: tuple[str, ...]) -> tuple[Array, ...]:
+        calls[0] += 1
+        if calls[0] == 3:
+            fault()
+        return plain(self, function, inputs, results)
+
+    session.Session.call = called  # type: ignore[method-assign]
+
+
+def _in_tool(what: str, folder: pathlib.Path) -> None:
+    """A compiler that does so where a module holds an error function, and its work elsewhere."""
+    plain = compiling.Compiler.__init__
+
+    def made(self: Any, toolchain: Any, flags: Any, place: Any) -> None:
+        plain(self, toolchain, flags, place)
+        script = folder / "compiler"
+        does = {"crash": "kill -SEGV $$", "hang": "sleep 3600"}[what]
+        script.write_text(f'#!/bin/sh\ngrep -q onnx.Erf "$1" && {does}\nexec {toolchain.iree_compile} "$@"\n')
+        script.chmod(0o755)
+        self._tool = str(script)
+
+    compiling.Compiler.__init__ = made  # type: ignore[method-assign]
+
+
+def crash() -> None:
+    """End by a signal."""
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def killed() -> None:
+    """End as if somebody else had."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def hang() -> None:
+    """Never end."""
+    time.sleep(3600)
+
+
+def exit0() -> None:
+    """Leave without a word."""
+    os._exit(0)
+
+
+def raises() -> None:
+    """A bug of ours."""
+    raise RuntimeError("a bug of ours")
+
+
+def eat() -> None:
+    """Take memory without end."""
+    hoard = []
+    while True:
+        piece = mmap.mmap(-1, 8 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        piece.write(b"x" * (8 << 20))
+        hoard.append(piece)
+        time.sleep(0.001)
+
+
+def zygote() -> None:
+    """Kill the process that starts all others."""
+    if not (state() / "killed").exists():
+        (state() / "killed").touch()
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(3600)
+
+
+def garbage() -> None:
+    """Write something that is no event."""
+    for entry in pathlib.Path("/proc/self/fd").iterdir():
+        try:
+            if str(entry.readlink()).startswith("pipe:") and int(entry.name) > 2:
+                os.write(int(entry.name), os.urandom(64) + b"\n")
+        except OSError:
+            continue
+    time.sleep(3600)
+
+
+def wrong() -> None:
+    """Compute something else."""
+    plain = session.Session.call
+
+    def called(self: Any, function: str, inputs: tuple[Array, ...], results: tuple[str, ...]) -> tuple[Array, ...]:
+        return tuple(each + 1 for each in plain(self, function, inputs, results))
+
+    session.Session.call = called  # type: ignore[method-assign]
+
+
+FAULTS: dict[str, Callable[[], None]] = {
+    each.__name__: each for each in (crash, killed, hang, exit0, raises, eat, zygote, garbage, wrong)
+}

@@ -1,0 +1,108 @@
+"""Whatever happens to a batch, every case has its one record, and it is the one that the case would have had alone."""
+
+from __future__ import annotations
+
+import pathlib
+import subprocess
+
+import pytest
+
+from schemas.codec import decode
+from schemas.record import AGREED, DIFFERED, ShardResults, Together
+from schemas.words import Outcome, Stage
+from tests.engine_support.build import FAULT, FAULTY, OPERATORS, RealSuite, together
+from tests.runner_support.build import marked
+
+pytestmark = pytest.mark.slow
+NAMES = list(OPERATORS[:6])
+_STAGES = (Stage.COMPILATION, Stage.COMPILED_INFERENCE)
+
+
+def run(suite: RealSuite, *options: str, **extra: str) -> subprocess.CompletedProcess[str]:
+    done = suite.run("--shard", "fakes/cpu/0", "--no-rerun", *options, **extra)
+    assert done.returncode in (0, 1), done.stderr
+    return done
+
+
+@pytest.mark.parametrize("fault", ["crash", "killed", "hang", "exit0", "raises", "eat", "zygote", "garbage"])
+@pytest.mark.parametrize("where", ["compilation", "inference"])
+def test_a_batch_that_goes_wrong_leaves_its_cases_to_be_run_alone(
+    tmp_path: pathlib.Path, fault: str, where: str
+) -> None:
+    """In inference the third call goes wrong: what has passed before stays passed."""
+    suite = RealSuite(tmp_path, NAMES, worker=FAULTY, stage="3s", memory="1GiB", stages=_STAGES)
+    done = run(suite, "--timeout-scale", "4", **{FAULT: f"{fault}-{where}"})
+    assert suite.outcomes() == dict.fromkeys(NAMES, "PASS"), done.stdout
+    assert done.returncode == 0
+    batches = (tmp_path / "state" / "batches").read_text().splitlines()
+    assert sorted(batches[0].split()) == sorted(f"onnx/{name}" for name in NAMES)
+    if where == "compilation":
+        assert together(suite.records()) == set()
+    elif fault != "raises":  # which harms one case only
+        assert len(together(suite.records())) <= 2
+    assert not (suite.folder() / "work").exists()
+    assert marked(str(tmp_path / "state")) == []
+
+
+def test_a_compiler_that_crashes_on_one_module_costs_that_one_alone(tmp_path: pathlib.Path) -> None:
+    """By halves; the rest passes together."""
+    names = [*OPERATORS[:8], "Erf"]
+    suite = RealSuite(tmp_path, names, worker=FAULTY)
+    run(suite, **{FAULT: "crash-tool"})
+    assert suite.outcomes() == dict.fromkeys(names, "PASS")
+    assert "Erf" not in together(suite.records())
+    assert len(together(suite.records())) >= 5
+
+
+def test_a_compiler_that_hangs_costs_the_batch_its_deadline(tmp_path: pathlib.Path) -> None:
+    names = [*OPERATORS[:2], "Erf"]
+    suite = RealSuite(tmp_path, names, worker=FAULTY, stage="10s")
+    run(suite, **{FAULT: "hang-tool"})
+    assert suite.outcomes() == dict.fromkeys(names, "PASS")
+    assert together(suite.records()) == set()
+
+
+def test_a_module_that_is_refused_is_judged_alone_and_at_once_in_the_next_run(tmp_path: pathlib.Path) -> None:
+    names = [*OPERATORS[:4], "Nonsense"]
+    suite = RealSuite(tmp_path, names, worker=FAULTY)
+    for number in (1, 2):
+        done = run(suite, **{FAULT: "none"})
+        assert suite.outcomes() == {**dict.fromkeys(OPERATORS[:4], "PASS"), "Nonsense": "FAIL"}
+        assert done.returncode == 1
+        members = [line.split() for line in (tmp_path / "state" / "batches").read_text().splitlines()]
+        assert len(members) == number
+        assert ("onnx/Nonsense" in members[-1]) is (number == 1)
+    assert {each.metrics["modules_from_cache"] for each in suite.records().values() if each.together} == {1.0}
+
+
+def test_wrong_outputs_of_a_batch_are_no_verdict(tmp_path: pathlib.Path) -> None:
+    suite = RealSuite(tmp_path, NAMES, worker=FAULTY)
+    run(suite, **{FAULT: "wrong-inference"})
+    assert suite.outcomes() == dict.fromkeys(NAMES, "PASS")
+    assert len(together(suite.records())) <= 2
+
+
+def test_a_drawn_case_that_does_not_pass_alone_has_the_verdict_of_its_own_run(tmp_path: pathlib.Path) -> None:
+    suite = RealSuite(tmp_path, NAMES, worker=FAULTY)
+    done = run(suite, **{FAULT: "alone"})
+    assert done.returncode == 1
+    records = suite.records()
+    (drawn,) = (each for each in records.values() if each.outcome is not Outcome.PASS)
+    assert drawn.together == Together(modules=len(NAMES), again=DIFFERED)
+    assert drawn.error is not None
+    assert drawn.error.signature == "only alone"
+    assert "and not alone" in " ".join(drawn.notes)
+    assert f"1 of {len(NAMES)} joined passes were judged again alone, 1 did not agree" in done.stdout
+    assert "1 did not agree" in (suite.folder() / "summary.md").read_text()
+
+
+def test_a_drawn_case_that_agrees_is_counted(tmp_path: pathlib.Path) -> None:
+    suite = RealSuite(tmp_path, NAMES)
+    done = run(suite)
+    again = [each for each in suite.records().values() if each.together is not None and each.together.again]
+    assert [each.together for each in again] == [Together(modules=len(NAMES), again=AGREED)]
+    assert f"1 of {len(NAMES)} joined passes were judged again alone, all agreed" in done.stdout
+    results = decode((suite.folder() / "results.json").read_bytes(), ShardResults)
+    assert sum(each.together is not None for each in results.records) == len(NAMES)
+    assert run(suite, "--engine", "solo").returncode == 0
+    assert not any(each.together for each in suite.records().values())
