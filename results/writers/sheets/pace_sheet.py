@@ -33,6 +33,6 @@ def write_pace(book: Book, view: View) -> None:
     for row in view.head.minutes:
         off: Value = None if row.off is None else Styled(row.off, _FAR if row.alarm else _PERCENT)
         told: Value = Styled("yes", _FAR) if row.alarm else "no" if row.off is not None else None
-        where = [row.suite, row.target, row.shard, row.attempt]
+        where: tuple[Value, ...] = (row.suite, row.target, row.shard, row.attempt)
         sheet.row([*where, row.planned, row.actual, row.setup, off, told])
     sheet.close()
