@@ -57,8 +57,17 @@ test-fast: install
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
 
 # Ratios within one run; for an otherwise idle machine.
-bench: install
+bench: install $(VENV)/bench
 	$(BIN)/python benchmarks/runner_overhead.py
+	$(BIN)/python benchmarks/generator_scale.py
+	$(BIN)/python benchmarks/merge_scale.py
+	PYTHONPATH=$(VENV)/bench $(BIN)/python benchmarks/sharding.py
+
+# Beside the environment, not in it: nothing else is to find a plug-in of pytest there.
+$(VENV)/bench: requirements/bench.txt | $(STAMP)
+	rm -rf $@
+	$(PIP) --require-hashes --target $@ -r $<
+	touch $@
 
 bench-torch: install $(TORCH)
 	$(BIN)/python benchmarks/torch_import.py

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from generator import extras, sharding
+from generator.balance import Shards
 from generator.timeouts import timeouts
 from schemas.case import Case
 from schemas.errors import Finding, Location
@@ -74,7 +75,7 @@ def _shards(
     cases: Sequence[Case],
     target: Target,
     timings: Timings,
-    committed: sharding.Shards,
+    committed: Shards,
     *,
     rebalance: bool,
 ) -> Iterator[ShardPlan]:

@@ -19,7 +19,7 @@ from suites.mlirmodels import discover_mlir
 from suites.nodes import shown
 from suites.pythonmodels import FOLDER, discover
 from suites.targets import TARGETS_NAME, Targets, read_targets
-from suites.timings import Timings, catalog_tags, read_timings
+from suites.timings import Timings, read_timings
 from suites.twins import check_twins
 
 EXCUSED_NAME = "excused.yaml"
@@ -40,7 +40,7 @@ def assemble(suites_dir: Path, findings: Findings, *, unlisted: bool = False) ->
     if not suites_dir.is_dir():
         findings.add(Location(shown(suites_dir)), "there is no such folder of suites", "check --suites")
         nothing = Targets({}, (), known=False, file="")
-        return Assembled(targets=nothing, manifests=(), planned={}, known=Known({}), timings=Timings({}, catalog_tags))
+        return Assembled(targets=nothing, manifests=(), planned={}, known=Known({}), timings=Timings({}))
     targets = read_targets(suites_dir, findings)
     paths = _manifest_paths(suites_dir, findings)
     read = [(path, read_manifest(path, targets, findings)) for path in paths]

@@ -49,10 +49,16 @@ class TimingsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     seconds: dict[str, float]
 
 
+def catalog_tags(model: str) -> tuple[str, ...]:
+    """The tags of a model of the catalogue; none of any other."""
+    entry = catalog.by_name().get(model)
+    return entry.tags if entry else ()
+
+
 class Timings:
     """Expected seconds per case and target. ``tags_of`` gives a model's tags, which say what it is like."""
 
-    def __init__(self, files: Mapping[str, TimingsFile], tags_of: TagsOf) -> None:
+    def __init__(self, files: Mapping[str, TimingsFile], tags_of: TagsOf = catalog_tags) -> None:
         self._recorded = {target: file.seconds for target, file in files.items()}
         self._groups = {target: Groups(target, seconds, tags_of) for target, seconds in self._recorded.items()}
 
@@ -96,12 +102,6 @@ def _guess(case: Case, key: str) -> Estimate:
     """Where nothing at all was recorded."""
     seconds = _OPS_GUESS if key != case.key else _GUESS.get(case.source.kind, _FILE_GUESS)
     return Estimate(seconds, "a guess")
-
-
-def catalog_tags(model: str) -> tuple[str, ...]:
-    """The tags of a model of the catalogue; none of any other."""
-    entry = catalog.by_name().get(model)
-    return entry.tags if entry else ()
 
 
 def file_of(folder: Path, target: str) -> Path:

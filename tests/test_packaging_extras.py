@@ -18,7 +18,7 @@ from schemas.words import Extra
 ROOT = Path(__file__).parent.parent
 REQUIREMENTS = ROOT / "requirements"
 INSTALL = ROOT / ".github/actions/setup-e2eshard/install.py"
-PINNED = ("base", "dev", "node", *Extra)
+PINNED = ("base", "dev", "node", "bench", *Extra)
 
 needs_torch = pytest.mark.skipif(find_spec("torch") is None, reason="torch is not installed: make install EXTRAS=torch")
 

@@ -23,11 +23,16 @@ _FAR = Style(format="0%", fill="FFE699", bold=True)
 
 
 def write_pace(book: Book, view: View) -> None:
-    """One row a shard that was asked for as planned; where it did not come to its end, without actual minutes."""
+    """One row a shard that was asked for as planned; where it did not come to its end, without actual minutes.
+
+    No sheet where there is no such shard, as in the report of a single one.
+    """
+    if not view.head.minutes:
+        return
     sheet = Sheet.table(book, "Shards", _COLUMNS)
     for row in view.head.minutes:
         off: Value = None if row.off is None else Styled(row.off, _FAR if row.alarm else _PERCENT)
         told: Value = Styled("yes", _FAR) if row.alarm else "no" if row.off is not None else None
-        where = [row.suite, row.target, row.shard, row.attempt]
+        where: tuple[Value, ...] = (row.suite, row.target, row.shard, row.attempt)
         sheet.row([*where, row.planned, row.actual, row.setup, off, told])
     sheet.close()

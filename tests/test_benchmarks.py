@@ -1,0 +1,38 @@
+"""Each benchmark runs at a tiny size and prints its table, as Markdown and as JSON; no figure is judged here."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SCRIPTS = {
+    "generator_scale.py": ("--models", "20", "--targets", "2", "--repeat", "1"),
+    "merge_scale.py": ("--records", "200"),
+    "sharding.py": ("--trials", "2", "--scale", "0.05", "--shards", "4"),
+}
+
+
+def run(script: str, *arguments: str) -> str:
+    command = [sys.executable, f"benchmarks/{script}", *SCRIPTS[script], *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done.stderr  # 1: a bound is missed, which a loaded machine may do
+    assert "Traceback" not in done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_benchmark_prints_its_table_in_both_forms(script: str) -> None:
+    made = json.loads(run(script, "--json"))
+    assert made["command"].startswith(f"python benchmarks/{script}")
+    assert all(len(row) == len(table["heads"]) for table in made["tables"] for row in table["rows"])
+    assert made["tables"]
+    assert made["verdicts"]
+    text = run(script)
+    assert text.count("\n|") >= 3
+    assert ("met: " in text) or ("MISSED: " in text)
