@@ -182,11 +182,9 @@ def run_ours(folder: pathlib.Path, jobs: int) -> dict[str, str]:
 def _word(record: Record) -> str:
     if record.outcome is Outcome.PASS:
         return "pass"
-    return (
-        "compile"
-        if record.exit_status == Stage.COMPILATION
-        else f"{'run' if record.exit_status != 'setup' else 'setup'}"
-    )
+    if record.exit_status in (Stage.COMPILED_INFERENCE, EXIT_NUMERICS):
+        return "run"
+    return "compile" if record.exit_status == Stage.COMPILATION else f"{record.outcome} at {record.exit_status}"
 
 
 if __name__ == "__main__":
