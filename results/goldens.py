@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -81,7 +82,7 @@ def _shown(found: Compared) -> float:
 def _patched(suites: Path, changes: Mapping[str, Mapping[tuple[str, ...], tuple[float, str]]]) -> Refresh:
     patches, lines, refused = [], [], []
     for place, goldens in sorted(changes.items()):
-        file = suites / place
+        file = Path(os.path.normpath(suites / place))
         old = new = read_text(file) or ""
         for path, (value, told) in sorted(goldens.items()):
             try:

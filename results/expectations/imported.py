@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -60,7 +61,7 @@ def revise_lists(rows: Iterable[Row], suites: Path) -> Lists:
             refused.append(Refusal(row.case, why, "mend it, or declare it in expectations/ by hand"))
     patches = []
     for config, tests in sorted(verdicts.items()):
-        patch, declined = _patch(suites / config, tests)
+        patch, declined = _patch(Path(os.path.normpath(suites / config)), tests)
         refused += declined
         patches += [patch] if patch is not None else []
     return Lists(patches=tuple(patches), refused=tuple(sorted(refused)), others=tuple(others))
