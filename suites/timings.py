@@ -20,6 +20,7 @@ import msgspec
 from schemas.case import Case
 from schemas.codec import decode
 from schemas.errors import Location, ManifestError
+from schemas.imported import Format
 from schemas.words import Depth, SourceKind
 from suites import catalog
 from suites.findings import Findings
@@ -40,6 +41,7 @@ _GUESS: Mapping[SourceKind, float] = {
     SourceKind.PYTHON: _FILE_GUESS,
     SourceKind.IMPORTED: _FILE_GUESS,
 }
+_OF_OPS = (Format.ONNX_OPS, Format.TORCH_OPS)  # one operator a test
 _OPS_GUESS = 60.0
 _DIGITS = 2
 _OPS = "+op-by-op"  # ends the keys of cases that go op by op, which take another time than whole models
@@ -72,6 +74,8 @@ class Timings:
         for family in (family_of(key, case.tags), folder_of(key), _whole(key)):
             if family in medians:
                 return medians[family]
+        if case.definition is not None and case.definition.format in _OF_OPS:
+            return _CATALOG_GUESS
         return _OPS_GUESS if key != case.key else _GUESS.get(case.source.kind, _FILE_GUESS)
 
     def recorded(self, target: str) -> Mapping[str, float]:
