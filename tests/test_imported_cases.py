@@ -191,3 +191,28 @@ def test_a_kept_bundle_goes_on(tmp_path: pathlib.Path) -> None:
     assert "does not match the expected" in done.stdout + done.stderr
     state = json.loads((bundle / "bundle.json").read_text())["state"]
     assert state["compiled"]
+
+
+@pytest.mark.slow
+def test_a_definition_runs_before_any_manifest_names_it(tmp_path: pathlib.Path) -> None:
+    made = suite(tmp_path)
+    head = (made.suites / "theirs.yaml").read_text().partition("models:\n")[0]
+    (made.suites / "theirs.yaml").write_text(f"{head}models: []\n")
+    made.write("../theirs/deep/down/ours.json", TEST | {"weights": []})
+    file = tmp_path / "theirs" / "deep" / "down" / "ours.json"
+    argv = [sys.executable, "-m", "runner", "--target", "cpu", "--suites", str(made.suites), "--no-rerun"]
+    argv += ["--out", str(made.root / "out"), "--keep", "none"]
+    done = subprocess.run([*argv, str(file)], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "1 cases: 1 PASS" in done.stdout
+    (record,) = json.loads((made.root / "out" / "adhoc" / "cpu" / "selected" / "results.json").read_text())["records"]
+    assert record["model"] == "torch-models/ours"
+    assert str(file) in str((ROOT / record["reproduce"].split()[3]).resolve())
+    for name, said in (
+        (tmp_path / "theirs" / "modules", "no definition of the format"),
+        ("nowhere.json", "no model or case"),
+    ):
+        done = subprocess.run([*argv, str(name)], cwd=ROOT, capture_output=True, text=True, check=False)
+        assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+    done = subprocess.run([*argv, str(file), "--path", "onnx"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, "is run as it is" in done.stderr) == (2, True), done.stderr
