@@ -66,7 +66,7 @@ bench-torch: install $(TORCH)
 
 # Writes the pinned files; they carry hashes but no index address. In this order: later ones agree with earlier ones.
 requirements: $(VENV)/bin/pip-compile
-	cd requirements && for f in base dev node torch s3 torch-mlir stablehlo; do ../$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes \
+	cd requirements && for f in base dev node torch s3 torch-mlir stablehlo bench; do ../$(BIN)/pip-compile --quiet --strip-extras --allow-unsafe --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-header --output-file $$f.txt $$f.in; done
 
 $(VENV)/bin/pip-compile: $(STAMP)

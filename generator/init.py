@@ -13,7 +13,7 @@ from e2eshard.start import PROGRAMS
 from generator import pins, plan, render, write
 from generator.github import ACTIONS
 from schemas.errors import UsageError
-from suites import timings, workspace
+from suites import workspace
 
 _ACTION = ".github/actions/setup-e2eshard"
 _TORCH = re.compile(r"torch *[=~<>!]")
@@ -95,7 +95,8 @@ def _inside(root: Path, suites: Path) -> str:
 
 def _plan(root: Path, suites: Path) -> dict[str, str]:
     naming = plan.naming(root, suites)
-    return plan.plan(workspace.load(suites), timings.load(suites), root, naming)
+    loaded = workspace.load(suites)
+    return plan.plan(loaded, loaded.timings, root, naming)
 
 
 def _generated(files: dict[str, str], suites: str) -> dict[str, str]:

@@ -83,7 +83,13 @@ def _shards(
     costs = {case.key: sharding.milliseconds(timings.seconds(target.name, case)) for case in cases}
     before = tuple(keys for keys in committed if not costs.keys().isdisjoint(keys))
     for keys in sharding.plan(costs, rules, before, rebalance=rebalance):
-        yield ShardPlan(shard=0, minutes=minutes(sharding.wall(costs, keys, rules)), extras=needed, cases=keys)
+        yield ShardPlan(
+            shard=0,
+            minutes=minutes(sharding.wall(costs, keys, rules)),
+            setup_minutes=minutes(rules.setup),
+            extras=needed,
+            cases=keys,
+        )
 
 
 def minutes(milliseconds: int) -> float:

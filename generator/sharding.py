@@ -1,4 +1,4 @@
-"""Turns the expected durations of cases into shards: longest first, set-up counted, good assignments kept."""
+"""Turns the expected durations of cases into shards: balanced, set-up counted, good assignments kept."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from generator.balance import Shards, balanced
 from schemas.target import Target
 
 #: Cores of a hosted ubuntu-24.04 machine (public repositories). A target with ``jobs: 0`` runs one case per core; the
@@ -15,8 +16,6 @@ ASSUMED_CORES = 4
 
 #: How much worse than the best found an assignment may be before its cases are moved.
 TOLERATED = 1.10
-
-Shards = tuple[tuple[str, ...], ...]  # case keys, sorted, per shard
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,21 +46,6 @@ def milliseconds(seconds: float) -> int:
     return max(0, round(seconds * 1000))
 
 
-def longest_first(costs: Mapping[str, int], count: int) -> Shards:
-    """Assigns ``costs`` (case key -> milliseconds) to ``count`` shards: longest case first, to the least loaded shard.
-
-    Ties are broken by key, then by number of cases, then by shard: no shard stays empty while ``count <= len(costs)``.
-    The longest shard's sum is at most 4/3 - 1/(3 * count) of the least possible (Graham, 1969).
-    """
-    heap = [(0, 0, shard) for shard in range(count)]
-    members: list[list[str]] = [[] for _ in range(count)]
-    for key in sorted(costs, key=lambda k: (-costs[k], k)):
-        load, size, shard = heap[0]
-        members[shard].append(key)
-        heapq.heapreplace(heap, (load + costs[key], size + 1, shard))
-    return tuple(tuple(sorted(keys)) for keys in members)
-
-
 def wall(costs: Mapping[str, int], keys: Sequence[str], rules: Rules) -> int:
     """Expected milliseconds of one shard's job: set-up, then its cases on the target's lanes."""
     work = [costs[key] for key in keys]
@@ -83,7 +67,7 @@ def shard_count(costs: Mapping[str, int], rules: Rules) -> int:
     room = max(1, rules.budget - rules.setup) * rules.lanes
     count = min(len(costs), max(1, -(-sum(min(cost, room) for cost in costs.values()) // room)))
     limit = _allowed(costs, rules)
-    while count < len(costs) and longest(costs, longest_first(costs, count), rules) > limit:
+    while count < len(costs) and longest(costs, balanced(costs, count), rules) > limit:
         count = min(len(costs), max(count + 1, count * 21 // 20))
     if count > rules.capacity:
         # The last wave of machines takes as long as the others: fill it.
@@ -96,7 +80,7 @@ def plan(costs: Mapping[str, int], rules: Rules, previous: Shards = (), *, rebal
 
     Planning again with the result as ``previous`` gives the result.
     """
-    best = longest_first(costs, shard_count(costs, rules))
+    best = balanced(costs, shard_count(costs, rules))
     kept = () if rebalance else _keep(costs, previous)
     return kept if kept and _good_enough(costs, rules, kept, best) else best
 
@@ -129,7 +113,7 @@ def _good_enough(costs: Mapping[str, int], rules: Rules, kept: Shards, best: Sha
     if kept == best:
         return True
     longest_kept = longest(costs, kept, rules)
-    if longest_kept > TOLERATED * longest(costs, longest_first(costs, len(kept)), rules):
+    if longest_kept > TOLERATED * longest(costs, balanced(costs, len(kept)), rules):
         return False
     if len(kept) == len(best):
         return True

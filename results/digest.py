@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Iterable
+from typing import TypeVar
 
 import msgspec
 
 from results.measured import disabled, let_pass, token_differences, worst
 from results.view import both_ends, kind_of
 from schemas.figures import Standing, compared
-from schemas.record import Record
+from schemas.record import OutputComparison, Record
 from schemas.words import Outcome
+
+T = TypeVar("T")
 
 _EXAMPLES = 500
 _CASES = 20
@@ -79,6 +83,7 @@ class Digest(msgspec.Struct, frozen=True, kw_only=True):
     flaky: tuple[tuple[str, str, str], ...]  # case, the first run's end, the second's
     slowest: tuple[Slow, ...]
     unchecked: tuple[Unasserted, ...]
+    diverging: tuple[tuple[str, OutputComparison], ...]  # case, its first value that diverges
     tokens: tuple[tuple[str, str], ...]  # case, the difference of a sequence that did not pass, or passed by its text
     least_correlated: tuple[LowPcc, ...]
     goldens: tuple[GoldenStanding, ...] = ()  # missed and improved ones
@@ -92,6 +97,7 @@ def digest(records: Iterable[Record]) -> Digest:
     flaky: list[tuple[str, str, str]] = []
     slowest: list[Slow] = []
     unchecked: list[Unasserted] = []
+    diverging: list[tuple[str, OutputComparison]] = []
     tokens: list[tuple[str, str]] = []
     lowest: list[tuple[float, LowPcc]] = []
     goldens: list[GoldenStanding] = []
@@ -110,8 +116,8 @@ def digest(records: Iterable[Record]) -> Digest:
             _push(slowest, record)
         if record.checks is not None and len(unchecked) < _EXAMPLES:
             unchecked.append(_unasserted(record))
-        if record.tokens and len(tokens) < _EXAMPLES:
-            tokens += ((record.case, difference) for difference in token_differences(record))
+        _tell(diverging, ((record.case, value) for value in record.intermediates[:1]))
+        _tell(tokens, ((record.case, difference) for difference in token_differences(record)))
         if record.comparisons:
             _push_pcc(lowest, record)
         goldens += _standings(record)[: _EXAMPLES - len(goldens)]
@@ -122,7 +128,8 @@ def digest(records: Iterable[Record]) -> Digest:
         flaky=tuple(flaky),
         slowest=tuple(sorted(slowest, key=lambda slow: (-slow.seconds, slow.case))),
         unchecked=tuple(sorted(unchecked, key=lambda each: (not each.would_fail, each.case))),
-        tokens=tuple(tokens[:_EXAMPLES]),
+        diverging=tuple(diverging),
+        tokens=tuple(tokens),
         least_correlated=tuple(sorted(low for _, low in lowest)),
         goldens=tuple(sorted(goldens, key=lambda each: (each.standing is Standing.IMPROVED, each))),
     )
@@ -146,6 +153,10 @@ def _keep(
             examples[key][1].append(record.case)
     elif len(examples) < _EXAMPLES:
         examples[key] = (record, [record.case])
+
+
+def _tell(told: list[T], news: Iterable[T]) -> None:
+    told += itertools.islice(news, _EXAMPLES - len(told))
 
 
 def _example(record: Record, cases: list[str]) -> Example:

@@ -15,6 +15,7 @@ from results.gather import Gathered, gather
 from results.join import Joined, join
 from results.journal import scan
 from results.ops.gather import Noted, OpSource, gathered_ops
+from results.pace import pace
 from results.plan import Plan, make_plan
 from results.scan import Entry, Scan
 from results.spool import SpooledRecords, decode_record
@@ -69,6 +70,7 @@ def merged(inputs: Sequence[Path], plan: Plan | None) -> Iterator[View]:
             with gathered_ops(sources, noted, standing, spool, planned=joined.planned) as found:
                 problems = (*joined.problems, *gathered.problems, *ignored, *_mixed_tools(scans, joined))
                 head = _head(joined, scans, counts, (*problems, *found.problems))
+                head = msgspec.structs.replace(head, minutes=pace(plan.shards if plan else (), head.shards))
                 ops = found.ops.summary() if found.ops is not None else None
                 yield View(msgspec.structs.replace(head, ops=ops), records, found.ops)
 

@@ -8,18 +8,24 @@ import msgspec
 
 from schemas.case import case_id
 from schemas.errors import UsageError
-from schemas.matrix import Matrix, Selection, TargetPlan
+from schemas.matrix import Matrix, Selection
 from schemas.words import Depth, Lowering, Mode, Path
 
 
 class PlannedShard(msgspec.Struct, frozen=True, kw_only=True):
-    """One shard that was asked for. ``digest`` is what its journal must carry."""
+    """One shard that was asked for. ``digest`` is what its journal must carry.
+
+    ``as_planned``: whole, and to the suite's own depth, so that ``minutes`` are what it should take.
+    """
 
     suite: str
     target: str
     shard: int
     digest: str
     depth: Depth
+    minutes: float = 0.0  # of its job, ``setup_minutes`` included
+    setup_minutes: float = 0.0
+    as_planned: bool = True
 
     @property
     def id(self) -> str:
@@ -32,6 +38,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     cases: Mapping[str, PlannedShard]
     digests: Mapping[tuple[str, str], str]
+    shards: tuple[PlannedShard, ...] = ()  # by suite, target and number
     partial: bool = False
     partial_detail: str = ""
 
@@ -80,6 +87,7 @@ def make_plan(matrices: Iterable[Matrix], selection: Selection | None = None) ->
         cases.update(_suite_cases(by_suite[suite], chosen))
     return Plan(
         cases=dict(sorted(cases.items())),
+        shards=tuple(sorted({id(shard): shard for shard in cases.values()}.values(), key=_place)),
         digests={(m.suite, t.target): t.digest for m in by_suite.values() for t in m.targets},
         partial=selection is not None and selection.partial,
         partial_detail=_describe(selection) if selection is not None and selection.partial else "",
@@ -95,13 +103,22 @@ def _suite_cases(matrix: Matrix, selection: Selection | None) -> dict[str, Plann
     cases: dict[str, PlannedShard] = {}
     for target, number, keys in wanted:
         plan = matrix.target(target)
-        known = _keys(plan, number) if plan is not None else frozenset()
-        if plan is None or not known.issuperset(keys):
+        cut = next((s for s in plan.shards if s.shard == number), None) if plan is not None else None
+        if plan is None or cut is None or not frozenset(cut.cases).issuperset(keys):
             raise UsageError(
                 f"the selection asks for cases of {matrix.suite}/{target}/{number} that the matrix does not have",
                 "take selection and matrix from the same run",
             )
-        shard = PlannedShard(suite=matrix.suite, target=target, shard=number, digest=plan.digest, depth=depth)
+        shard = PlannedShard(
+            suite=matrix.suite,
+            target=target,
+            shard=number,
+            digest=plan.digest,
+            depth=depth,
+            minutes=cut.minutes,
+            setup_minutes=cut.setup_minutes,
+            as_planned=len(keys) == len(cut.cases) and depth == matrix.depth,
+        )
         for key in keys:
             split_key(key)
             name = case_id(matrix.suite, target, key)
@@ -111,8 +128,8 @@ def _suite_cases(matrix: Matrix, selection: Selection | None) -> dict[str, Plann
     return cases
 
 
-def _keys(plan: TargetPlan, number: int) -> frozenset[str]:
-    return frozenset(key for shard in plan.shards if shard.shard == number for key in shard.cases)
+def _place(shard: PlannedShard) -> tuple[str, str, int]:
+    return shard.suite, shard.target, shard.shard
 
 
 def _depth(text: str, suite: str) -> Depth:

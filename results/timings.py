@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,12 +13,12 @@ from results.patch import NAME, Patch, read_text
 from schemas.errors import UsageError
 from schemas.words import Outcome
 from suites import timings
+from suites.estimate import p75
 
 #: Runs that ended as they will end again: an expected failure costs its shard time like a pass.
 _GOOD = frozenset({Outcome.PASS, Outcome.XPASS, Outcome.XFAIL})
 #: A recorded value stays while the new one is this near: durations wobble, diffs should not.
 _NEAR = 0.2
-_PERCENTILE = 0.75
 _SMALLEST = 0.01
 
 
@@ -57,11 +56,6 @@ def measure(runs: Iterable[Run]) -> dict[str, dict[str, float]]:
             if row.outcome in _GOOD and row.as_declared and not row.flaky and row.seconds > 0:
                 samples[row.target][timings.key_of(row.key, row.depth)].append(row.seconds)
     return {target: {key: p75(values) for key, values in cases.items()} for target, cases in samples.items()}
-
-
-def p75(values: Sequence[float]) -> float:
-    """The smallest sample that at least three quarters of all samples do not exceed."""
-    return sorted(values)[math.ceil(_PERCENTILE * len(values)) - 1]
 
 
 def settle(recorded: Mapping[str, float], measured: Mapping[str, float]) -> dict[str, float]:

@@ -20,6 +20,7 @@ class ShardPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     shard: int
     minutes: float  # expected job minutes, set-up included
+    setup_minutes: float = 0.0  # of these, those of the set-up
     extras: tuple[Extra, ...] = ()  # what its set-up installs beside the base
     cases: tuple[str, ...]
 

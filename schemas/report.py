@@ -140,6 +140,23 @@ class OpsSummary(msgspec.Struct, frozen=True, kw_only=True):
     standings: dict[str, int]
 
 
+class ShardMinutes(msgspec.Struct, frozen=True, kw_only=True):
+    """Minutes of one shard's job. ``actual`` and ``attempt`` are None where the shard did not come to its end.
+
+    ``setup`` is expected, in ``planned`` as in ``actual``. ``off``: actual / planned - 1. ``alarm``: far off; not red.
+    """
+
+    suite: str
+    target: str
+    shard: int
+    attempt: int | None
+    planned: float
+    setup: float
+    actual: float | None
+    off: float | None
+    alarm: bool
+
+
 class ReportHead(msgspec.Struct, frozen=True, kw_only=True):
     """Everything of a report but its records; small, whatever the size of the run."""
 
@@ -167,6 +184,7 @@ class ReportHead(msgspec.Struct, frozen=True, kw_only=True):
     superseded: tuple[Superseded, ...] = ()
     ops: OpsSummary | None = None  # where cases go op by op
     shards: tuple[ShardEntry, ...] = ()
+    minutes: tuple[ShardMinutes, ...] = ()  # of the shards that were asked for as planned
 
 
 class Report(ReportHead, frozen=True, kw_only=True):

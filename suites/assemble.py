@@ -19,7 +19,7 @@ from suites.mlirmodels import discover_mlir
 from suites.nodes import shown
 from suites.pythonmodels import FOLDER, discover
 from suites.targets import TARGETS_NAME, Targets, read_targets
-from suites.timings import read_timings
+from suites.timings import Timings, catalog_tags, read_timings
 from suites.twins import check_twins
 
 EXCUSED_NAME = "excused.yaml"
@@ -32,13 +32,15 @@ class Assembled(msgspec.Struct, frozen=True, kw_only=True):
     manifests: tuple[Manifest, ...]
     planned: dict[str, tuple[Planned, ...]]  # by suite
     known: Known
+    timings: Timings
 
 
 def assemble(suites_dir: Path, findings: Findings, *, unlisted: bool = False) -> Assembled:
     """Read everything below a folder; mistakes are added to `findings`. `unlisted`: models may be in no list."""
     if not suites_dir.is_dir():
         findings.add(Location(shown(suites_dir)), "there is no such folder of suites", "check --suites")
-        return Assembled(targets=Targets({}, (), known=False, file=""), manifests=(), planned={}, known=Known({}))
+        nothing = Targets({}, (), known=False, file="")
+        return Assembled(targets=nothing, manifests=(), planned={}, known=Known({}), timings=Timings({}, catalog_tags))
     targets = read_targets(suites_dir, findings)
     paths = _manifest_paths(suites_dir, findings)
     read = [(path, read_manifest(path, targets, findings)) for path in paths]
@@ -47,12 +49,12 @@ def assemble(suites_dir: Path, findings: Findings, *, unlisted: bool = False) ->
     planned = {manifest.suite: expand(manifest, targets, known, findings) for manifest in manifests}
     complete = all(manifest is not None for _, manifest in read)
     planned = _attach_all(suites_dir, targets, manifests, planned, findings, complete=complete)
-    read_timings(suites_dir, targets.names if targets.known else None, findings)
+    recorded = read_timings(suites_dir, targets.names if targets.known else None, findings, known.tags_of)
     check_disjoint(manifests, planned, findings, complete=complete)
     check_twins(manifests, planned, findings, complete=complete)
     if complete and not unlisted:
         check_listed(suites_dir, planned, known, _excuses(suites_dir, manifests, findings), findings)
-    return Assembled(targets=targets, manifests=tuple(manifests), planned=planned, known=known)
+    return Assembled(targets=targets, manifests=tuple(manifests), planned=planned, known=known, timings=recorded)
 
 
 def _manifest_paths(suites_dir: Path, findings: Findings) -> list[Path]:

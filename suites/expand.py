@@ -169,7 +169,8 @@ class _Maker:
 
     def _resolve(self, chosen: Chosen) -> tuple[Settings, Case]:
         entries, code = chosen.entries, chosen.model.code
-        key = (code.at if code else None, *(entry.number for entry in entries))
+        # Entries that set nothing resolve like each other, however many there are.
+        key = (code.at if code else None, *(entry.number for entry in entries if entry.group or entry.layer.sets))
         found = self.resolved.get(key)
         if found is None:
             own = (code_layer(code, self.target.backend),) if code else ()

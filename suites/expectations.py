@@ -117,15 +117,15 @@ def _group(entry: Entry, findings: Findings) -> FailureGroup | None:
 
 
 def _check_repeats(groups: tuple[FailureGroup, ...], findings: Findings) -> None:
-    """A case stands in one group, and a failure (stage, end, signature) is one group."""
+    """A case stands in one group, and a failure (stage, end, signature) is one group, or one for each cause of it."""
     cases: dict[str, Location] = {}
     failures: dict[tuple[str, ...], Location] = {}
     for group in groups:
         known = group.expectation
-        first = failures.setdefault((known.stage, known.outcome, known.signature), group.at)
+        first = failures.setdefault((known.stage, known.outcome, known.signature, known.cause or ""), group.at)
         if first is not group.at:
             message = f"this failure is already declared on line {first.line} (same stage, outcome and signature)"
-            findings.add(group.at, message, "move its cases there, or delete this entry")
+            findings.add(group.at, message, "move its cases there, or say in `cause:` what tells them apart")
         for case in group.cases:
             earlier = cases.setdefault(case.key, case.at)
             if earlier is not case.at:

@@ -18,8 +18,10 @@ from suites.keys import TARGET
 from suites.known import Model
 from suites.layers import BUILT_IN, Traced
 from suites.manifest import Manifest
+from suites.nodes import shown
 from suites.select import is_glob, matching
 from suites.targets import FIELD_OF_KEY, DeclaredTarget
+from suites.timings import Timings, file_of
 from suites.units import show_duration, show_size
 
 #: How effective values read; everything else is shown as it is.
@@ -100,11 +102,19 @@ def _case(one: Planned, assembled: Assembled) -> Explained:
         code = one.chosen.model.code
         place = next((e.group.at for e in reversed(one.chosen.entries) if e.group), code.at if code else "")
         values.append(ExplainedValue("group", case.group, str(place), "model"))
+    values.append(_duration(case, manifest, assembled.timings))
     if case.expectation:
         wanted = case.expectation
         text = f"{wanted.outcome} at {wanted.stage}: {wanted.signature}"
         values.append(ExplainedValue("expectation", text, wanted.where, "expectations"))
     return Explained(case.id, tuple(values))
+
+
+def _duration(case: Case, manifest: Manifest, timings: Timings) -> ExplainedValue:
+    """What sharding counts on: recorded, or of cases like this one."""
+    found = timings.explained(case.target, case)
+    where = shown(file_of(manifest.path.parent, found.target)) if found.target else str(BUILT_IN)
+    return ExplainedValue("expected duration", f"{found.seconds:g}s", where, found.why)
 
 
 def _own(key: str, value: str, one: Planned) -> ExplainedValue:

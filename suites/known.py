@@ -69,13 +69,19 @@ class Known(Mapping[str, Model]):
     def __len__(self) -> int:
         return len(self._entries) + len(self.files)
 
+    def tags_of(self, name: str) -> tuple[str, ...]:
+        """A model's tags; none of one that is not known."""
+        if name in self.files:
+            return self.files[name].tags
+        entry = self._entries.get(name)
+        return entry.tags if entry else ()
+
     def by_tag(self) -> dict[str, list[str]]:
         """Names by tag."""
         if self._tagged is None:
             self._tagged = {}
             for name in self:
-                tags = self.files[name].tags if name in self.files else self._entries[name].tags
-                for tag in tags:
+                for tag in self.tags_of(name):
                     self._tagged.setdefault(tag, []).append(name)
         return self._tagged
 

@@ -42,6 +42,11 @@ class Layer(msgspec.Struct, frozen=True):
     common: Settings
     per_target: dict[str, Settings]
 
+    @property
+    def sets(self) -> bool:
+        """Whether it has any setting."""
+        return bool(self.common or self.per_target)
+
 
 NO_LAYER = Layer("", {}, {})
 

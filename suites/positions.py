@@ -26,6 +26,7 @@ class GroupLines(msgspec.Struct, frozen=True, kw_only=True):
     signature: str
     stage: str
     outcome: str
+    cause: str
     first: int
     last: int
     cases_key: int  # the line of `cases:`
@@ -66,6 +67,7 @@ def _group(node: MappingNode) -> GroupLines:
         signature=_text(node, "signature"),
         stage=_text(node, "stage"),
         outcome=_text(node, "outcome") or "FAIL",
+        cause=_text(node, "cause"),
         first=_line(node),
         last=_last_line(node),
         cases_key=_line(key) if key else 0,

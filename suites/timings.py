@@ -1,17 +1,13 @@
 """`timings/<target>.json` turned into expected seconds of every case, known or not.
 
-The family of a case is its folder and, for ONNX node cases, the operator type under test (the first tag of its
-catalogue entry): `onnx/node:conv`, `onnx/pytorch-converted`. A case without a record of its own is expected to take
-the median of its family on that target, else of its folder, else of the target, else a fixed guess by kind of source.
-Cases that go op by op have keys and families of their own.
+A case without a record of its own is expected to take what those most like it take on that target (`estimate`), else
+what it takes on other targets, else a fixed guess by kind of source. Cases that go op by op have keys of their own.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-import statistics
-from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,6 +19,7 @@ from schemas.errors import Location, ManifestError
 from schemas.imported import Format
 from schemas.words import Depth, SourceKind
 from suites import catalog
+from suites.estimate import OPS, Estimate, Groups, TagsOf, p75
 from suites.findings import Findings
 from suites.nodes import shown
 
@@ -44,7 +41,6 @@ _GUESS: Mapping[SourceKind, float] = {
 _OF_OPS = (Format.ONNX_OPS, Format.TORCH_OPS)  # one operator a test
 _OPS_GUESS = 60.0
 _DIGITS = 2
-_OPS = "+op-by-op"  # ends the keys of cases that go op by op, which take another time than whole models
 
 
 class TimingsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -56,27 +52,37 @@ class TimingsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class Timings:
-    """Expected seconds per case and target."""
+    """Expected seconds per case and target. ``tags_of`` gives a model's tags, which say what it is like."""
 
-    def __init__(self, files: Mapping[str, TimingsFile]) -> None:
+    def __init__(self, files: Mapping[str, TimingsFile], tags_of: TagsOf) -> None:
         self._recorded = {target: file.seconds for target, file in files.items()}
-        self._medians = {target: _family_medians(file.seconds) for target, file in files.items()}
+        self._groups = {target: Groups(target, seconds, tags_of) for target, seconds in self._recorded.items()}
 
     def seconds(self, target: str, case: Case) -> float:
         """Seconds this case is expected to take on a target, set-up of the job not included."""
         if case.skip is not None:
             return SKIPPED_SECONDS
+        known = self._recorded.get(target, {}).get(key_of(case.key, case.depth))
+        return known if known is not None else self.explained(target, case).seconds
+
+    def explained(self, target: str, case: Case) -> Estimate:
+        """The same with its reason."""
+        if case.skip is not None:
+            return Estimate(SKIPPED_SECONDS, "skipped")
         key = key_of(case.key, case.depth)
         known = self._recorded.get(target, {}).get(key)
         if known is not None:
-            return known
-        medians = self._medians.get(target, {})
-        for family in (family_of(key, case.tags), folder_of(key), _whole(key)):
-            if family in medians:
-                return medians[family]
-        if case.definition is not None and case.definition.format in _OF_OPS:
-            return _CATALOG_GUESS
-        return _OPS_GUESS if key != case.key else _GUESS.get(case.source.kind, _FILE_GUESS)
+            return Estimate(known, "recorded", target)
+        found = self._groups[target].estimate(key) if target in self._groups else None
+        return found or self._elsewhere(key) or _guess(case, key)
+
+    def _elsewhere(self, key: str) -> Estimate | None:
+        found = sorted((seconds[key], target) for target, seconds in self._recorded.items() if key in seconds)
+        if not found:
+            return None
+        counted = p75([seconds for seconds, _ in found])
+        of = next(target for seconds, target in found if seconds == counted)
+        return Estimate(counted, f"p75 of {len(found)}: the same case on other targets", of)
 
     def recorded(self, target: str) -> Mapping[str, float]:
         """What was recorded on a target, by case key."""
@@ -85,33 +91,21 @@ class Timings:
 
 def key_of(key: str, depth: Depth) -> str:
     """The key under which a case's duration stands."""
-    return f"{key}{_OPS}" if depth in (Depth.COMPILE_OP_BY_OP, Depth.EXECUTE_OP_BY_OP) else key
+    return f"{key}{OPS}" if depth in (Depth.COMPILE_OP_BY_OP, Depth.EXECUTE_OP_BY_OP) else key
 
 
-def _whole(key: str) -> str:
-    """The family of all cases that go as far."""
-    return _OPS if key.endswith(_OPS) else ""
+def _guess(case: Case, key: str) -> Estimate:
+    """Where nothing at all was recorded."""
+    seconds = _OPS_GUESS if key != case.key else _GUESS.get(case.source.kind, _FILE_GUESS)
+    if case.definition is not None and case.definition.format in _OF_OPS:
+        seconds = _CATALOG_GUESS
+    return Estimate(seconds, "a guess")
 
 
-def folder_of(key: str) -> str:
-    """`onnx/node` of `onnx/node/test_abs@onnx`; those that go op by op are families of their own."""
-    return key.rpartition("@")[0].rpartition("/")[0] + _whole(key)
-
-
-def family_of(key: str, tags: tuple[str, ...]) -> str:
-    """`onnx/node:abs`: the folder, and for node cases the operator type under test."""
-    folder = folder_of(key)
-    return f"{folder}:{tags[0]}" if f"{folder}/" == catalog.NODE_FOLDER and tags else folder
-
-
-def _family_medians(seconds: Mapping[str, float]) -> dict[str, float]:
-    groups: dict[str, list[float]] = defaultdict(list)
-    entries = catalog.by_name()
-    for key, value in seconds.items():
-        entry = entries.get(key.rpartition("@")[0])
-        for family in {family_of(key, entry.tags if entry else ()), folder_of(key), _whole(key)}:
-            groups[family].append(value)
-    return {family: statistics.median(values) for family, values in groups.items()}
+def catalog_tags(model: str) -> tuple[str, ...]:
+    """The tags of a model of the catalogue; none of any other."""
+    entry = catalog.by_name().get(model)
+    return entry.tags if entry else ()
 
 
 def file_of(folder: Path, target: str) -> Path:
@@ -120,7 +114,7 @@ def file_of(folder: Path, target: str) -> Path:
 
 
 def load(suites_dir: Path) -> Timings:
-    """All recorded durations; raises `ManifestError` with every unreadable file."""
+    """All recorded durations, with tags of the catalogue alone; raises `ManifestError` with every unreadable file."""
     findings = Findings()
     timings = read_timings(suites_dir, None, findings)
     if findings:
@@ -128,7 +122,9 @@ def load(suites_dir: Path) -> Timings:
     return timings
 
 
-def read_timings(suites_dir: Path, targets: tuple[str, ...] | None, findings: Findings) -> Timings:
+def read_timings(
+    suites_dir: Path, targets: tuple[str, ...] | None, findings: Findings, tags_of: TagsOf = catalog_tags
+) -> Timings:
     """All recorded durations; with `targets`, files of other targets are findings."""
     files: dict[str, TimingsFile] = {}
     for path in sorted((suites_dir / FOLDER).glob("*.json")):
@@ -150,7 +146,7 @@ def read_timings(suites_dir: Path, targets: tuple[str, ...] | None, findings: Fi
             findings.add(where, f"is no file of durations of {path.stem}: {wrong}", remedy)
             continue
         files[path.stem] = file
-    return Timings(files)
+    return Timings(files, tags_of)
 
 
 def dump(target: str, seconds: Mapping[str, float]) -> bytes:

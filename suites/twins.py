@@ -68,12 +68,13 @@ def check_twins(
             elif entry is not None and entry.value == manifest.suite:
                 known = False
                 findings.add(entry.at, "a suite cannot be its own twin", "name another suite")
-        if known:
+        if known and any(named):
             _check_one(manifest, planned, findings)
 
 
 def _check_one(manifest: Manifest, planned: dict[str, tuple[Planned, ...]], findings: Findings) -> None:
-    there = {suite: {(one.case.model, one.case.target) for one in cases} for suite, cases in planned.items()}
+    named = {entry.value for entry in (manifest.twin_in, manifest.twin_in_bring_up) if entry is not None}
+    there = {suite: {(one.case.model, one.case.target) for one in planned[suite]} for suite in named}
     missing: dict[tuple[Location, str, str, bool], list[str]] = defaultdict(list)
     for (model, target), one in sorted(chief(planned[manifest.suite]).items()):
         failing = in_bring_up(one.case.expectation)

@@ -16,6 +16,7 @@ from suites.extras import extras_of
 from suites.findings import Findings, did_you_mean
 from suites.known import Known, Model
 from suites.targets import Targets
+from suites.timings import Timings
 
 
 class Suite(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +51,7 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
     declared: Targets  # the same targets with their places in the file
     known: Known  # the models that a manifest may name
     own: dict[str, Model]  # those that manifests bring along
+    timings: Timings
 
     def model(self, name: str) -> Model:
         """A model by name; raises KeyError."""
@@ -87,6 +89,7 @@ def load(suites_dir: Path, *, unlisted: bool = False) -> Workspace:
         suites=_suites(assembled),
         declared=assembled.targets,
         known=assembled.known,
+        timings=assembled.timings,
         own={
             one.case.model: one.chosen.model
             for each in assembled.planned.values()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generator import sharding
+from generator import balance, sharding
 from generator.sharding import Rules, Shards
 
 MINUTE = 60_000
@@ -51,7 +51,7 @@ def test_planning_again_changes_nothing(before: dict[str, int], after: dict[str,
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=7), st.integers(1, 3))
 def test_longest_first_keeps_grahams_bound(durations: list[int], count: int) -> None:
     costs = {f"case{number}": duration for number, duration in enumerate(durations)}
-    reached = max(sum(costs[key] for key in keys) for keys in sharding.longest_first(costs, count))
+    reached = max(sum(costs[key] for key in keys) for keys in balance.longest_first(costs, count))
     assert reached * 3 * count <= best_possible(durations, count) * (4 * count - 1)
 
 
@@ -65,7 +65,7 @@ def best_possible(durations: list[int], count: int) -> int:
 @given(st.lists(st.integers(1, 10_000), min_size=1, max_size=400), st.integers(1, 40))
 def test_no_shard_exceeds_the_average_by_more_than_one_case(durations: list[int], count: int) -> None:
     costs = {f"case{number}": duration for number, duration in enumerate(durations)}
-    loads = [sum(costs[key] for key in keys) for keys in sharding.longest_first(costs, count)]
+    loads = [sum(costs[key] for key in keys) for keys in balance.longest_first(costs, count)]
     assert max(loads) <= sum(durations) / count + max(durations)
 
 
@@ -121,7 +121,7 @@ def test_one_giant_case_gets_its_own_shard_and_does_not_shrink_the_others() -> N
 
 def test_cases_without_duration_leave_no_shard_empty() -> None:
     costs = {"real": 10 * MINUTE, "zero1": 0, "zero2": 0}
-    assert all(sharding.longest_first(costs, 3))
+    assert all(balance.longest_first(costs, 3))
 
 
 @pytest.mark.parametrize(("capacity", "expected"), [(4, 8), (5, 5), (8, 5)])

@@ -72,6 +72,24 @@ def test_a_fault_is_its_operations_own(tmp_path: pathlib.Path) -> None:
             assert record.reached_depth is Depth.EXECUTE_OP_BY_OP
 
 
+def test_a_value_that_does_not_fit_is_the_models_own(tmp_path: pathlib.Path) -> None:
+    """Goldens are the framework's, of the whole model: 2 GiB between two small values end the case, and are named."""
+    suite = OpSuite(tmp_path)
+    nodes = [
+        node("Constant", "k", [], "k", value_ints=[4, 1 << 27]),
+        node("ReduceSum", "sum", ["x"], "s", keepdims=1),
+        node("Expand", "large", ["s", "k"], "b"),
+        node("ReduceMax", "max", ["b"], "m", keepdims=1),
+        node("Add", "last", ["x", "m"], "y"),
+    ]
+    suite.model("large", nodes)
+    suite.walk("large", code=1)
+    record = suite.record("large")
+    assert (record.outcome, record.exit_status) == (Outcome.OOM, str(Stage.OP_BY_OP))
+    assert record.error is not None
+    assert record.error.signature == "out of memory in op_by_op"
+
+
 @pytest.mark.usefixtures("marker")
 def test_a_killed_case_keeps_its_finished_operations(tmp_path: pathlib.Path) -> None:
     suite = OpSuite(tmp_path)

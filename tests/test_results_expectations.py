@@ -188,6 +188,55 @@ def test_a_layout_that_lines_cannot_change_is_refused_with_its_place(text: str) 
         after(text, passing=("abs",))
 
 
+CAUSES = """\
+suite: s
+target: cpu
+failures:
+  - signature: values differ
+    stage: comparison
+    cause: a padding is lost
+    cases:
+      - onnx/node/test_abs@onnx
+  - signature: values differ
+    stage: comparison
+    cases:
+      - onnx/node/test_cos@onnx
+  - signature: values differ
+    stage: comparison
+    cause: a window is too large
+    cases:
+      - onnx/node/test_log@onnx
+"""
+
+
+def test_a_case_of_unknown_cause_joins_the_group_without_one() -> None:
+    differ = gap("values differ", Stage.COMPARISON)
+    gone, come = changed(CAUSES, after(CAUSES, {"abs": differ, "exp": differ}))
+    assert (gone, come) == ([], ["      - onnx/node/test_exp@onnx"])
+    new = after(CAUSES, {"exp": differ})
+    assert new.index("test_cos") < new.index("test_exp") < new.index("a window")
+    explained = CAUSES.replace(
+        "    cases:\n      - onnx/node/test_cos", "    cause: c\n    cases:\n      - onnx/node/test_cos"
+    )
+    assert after(explained, {"exp": differ}) == explained + (
+        '  - signature: "values differ"\n    stage: comparison\n    cases:\n      - onnx/node/test_exp@onnx\n'
+    )
+
+
+def test_groups_of_one_failure_are_emptied_one_by_one() -> None:
+    gone, come = changed(CAUSES, after(CAUSES, passing=("cos",)))
+    assert (len(gone), come) == (4, [])
+    assert "a padding is lost" in after(CAUSES, passing=("cos", "log"))
+
+
+def test_a_cause_goes_on_with_its_own_cases_only() -> None:
+    new = gap("PCC too low", Stage.COMPARISON)
+    text = after(CAUSES, {"abs": new, "exp": new})
+    assert text == CAUSES.replace("values differ", '"PCC too low"', 1) + (
+        '  - signature: "PCC too low"\n    stage: comparison\n    cases:\n      - onnx/node/test_exp@onnx\n'
+    )
+
+
 @pytest.mark.parametrize("stage", OWN_STAGES)
 def test_a_failure_at_our_own_stages_needs_a_cause(stage: Stage) -> None:
     observed = Observed(failing={key("abs"): gap("ours", stage)}, passing=frozenset(), refused=())

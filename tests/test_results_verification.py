@@ -62,6 +62,8 @@ def test_every_output_sequence_check_and_cast_has_its_row() -> None:
     assert (logits["output"], logits["shape"], logits["worst index"]) == ("logits", "[2, 3]", "[1, 2]")
     assert (logits["required PCC"], logits["required relative atol"], logits["cosine"]) == (0.99, 0.01, 0.9375)
     assert len(rows(made, "Comparisons")) == sum(len(each.comparisons) for each in RECORDS)
+    found = [(each["number"], each["value"], each["max abs error"]) for each in rows(made, "Intermediates")]
+    assert found == [(1, "mul_1 (aten.mul.Tensor)", 0.5), (2, "add", 3.0)] * 2
     (tokens,) = rows(made, "Tokens")
     assert (tokens["sequence"], tokens["first difference"], tokens["expected"]) == (1, 2, "a cat")
     assert [(each["disabled"], each["would fail"], each["issue"]) for each in rows(made, "Checks")] == [
@@ -72,11 +74,13 @@ def test_every_output_sequence_check_and_cast_has_its_row() -> None:
     assert [each["casts"] for each in rows(made, "Casts")] == ["x: float64 as float32, golden too"] * 2
     names = made.sheetnames
     at = names.index("Comparisons")
-    assert names[at : at + 5] == ["Comparisons", "Tokens", "Checks", "Casts", "Timings"], "made late, at their places"
+    assert names[at : at + 6] == ["Comparisons", "Intermediates", "Tokens", "Checks", "Casts", "Timings"], "made late"
 
 
 def test_sheets_without_a_row_are_left_out() -> None:
-    assert {"Tokens", "Checks", "Casts"}.isdisjoint(book(shard_view(shard_results(RECORDS[1:2]), None)).sheetnames)
+    assert {"Intermediates", "Tokens", "Checks", "Casts"}.isdisjoint(
+        book(shard_view(shard_results(RECORDS[1:2]), None)).sheetnames
+    )
 
 
 def test_passes_with_disabled_checks_are_counted_apart(tmp_path: Path) -> None:
@@ -97,6 +101,8 @@ def test_the_summary_shows_checks_tokens_and_the_lowest_correlations() -> None:
     text = markdown.render(view())
     headings = _headings(text)
     assert "Disabled checks (3)" in headings
+    assert "First diverging values (2)" in headings
+    assert "| `mul_1 (aten.mul.Tensor)` | 2 of 6 | 0.5 | 0.875 |" in text
     assert "Token differences (1)" in headings
     assert "Lowest PCC" in headings
     assert f"`{ISSUE}`" in text

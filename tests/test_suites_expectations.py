@@ -43,6 +43,12 @@ def test_one_mistake_is_one_finding_at_its_place(tmp_path: Path, body: str, said
     assert remedy in found[0].remedy
 
 
+def test_one_failure_may_have_several_groups_with_a_cause_each(tmp_path: Path) -> None:
+    other = "{signature: a, stage: compilation, cause: b, cases: [onnx/node/test_add@onnx]}\n"
+    mine = manifest("models: [{name: 'onnx/node/*'}]\n")
+    assert findings(folder(tmp_path, mine=mine, expectations__mine_cpu=HEAD + TWO + other)) == ()
+
+
 def test_files_of_unknown_suites_and_targets(tmp_path: Path) -> None:
     root = folder(
         tmp_path,

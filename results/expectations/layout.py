@@ -25,6 +25,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of ``failures``. Lines count from 0; ``lead`` is the first comment line that belongs to it."""
 
     gap: Gap
+    explained: bool  # it has a cause, written by a person
     lead: int
     first: int
     last: int
@@ -118,6 +119,7 @@ def _group(found: GroupLines, lines: Sequence[str], column: int, floor: int, lim
         lead -= 1
     return Group(
         gap=Gap(Stage(found.stage), Outcome(found.outcome), found.signature),
+        explained=bool(found.cause),
         lead=lead,
         first=first,
         last=last,

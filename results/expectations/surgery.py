@@ -75,20 +75,26 @@ class _Edit:
         for key, gap in moved.items():
             arriving[gap].append(key)
         known = {group.gap for group in self.layout.groups}
+        homes = _homes(self.layout)
         kept = 0
         for group in self.layout.groups:
             leaving = {item.key for item in group.items if item.key in gone}
             renamed = self._renamed(group, leaving, moved, known)
             if renamed is not None:
                 came = set(arriving.pop(renamed))
+                if group.explained:  # what comes from elsewhere may have another cause
+                    arriving |= {renamed: sorted(came - leaving)} if came - leaving else {}
+                    came &= leaving
                 self._rename(group, renamed)
                 self._change_cases(group, leaving - came, sorted(came - leaving))
                 known.add(renamed)
                 kept += 1
-            elif len(leaving) == len(group.items) and not arriving.get(group.gap):
+                continue
+            joining = arriving.pop(group.gap, []) if homes.get(group.gap) is group else []
+            if len(leaving) == len(group.items) and not joining:
                 self._drop_group(group)
             else:
-                self._change_cases(group, leaving, sorted(arriving.pop(group.gap, ())))
+                self._change_cases(group, leaving, sorted(joining))
                 kept += 1
         self._add_groups(arriving, kept)
 
@@ -179,6 +185,19 @@ class _Edit:
                 lines.append(self.replaced.get(number, line))
         lines += self.inserted.get(len(self.layout.lines), ())
         return "\n".join(lines)
+
+
+def _homes(layout: Layout) -> dict[Gap, Group]:
+    """The group that a new case of each failure joins: one without a cause, since nobody knows yet whether it is that.
+
+    At the project's own stages every group has one, and says all that there is to say.
+    """
+    groups = sorted(layout.groups, key=lambda group: group.explained)
+    homes: dict[Gap, Group] = {}
+    for group in groups:
+        if not group.explained or group.gap.stage in OWN_STAGES:
+            homes.setdefault(group.gap, group)
+    return homes
 
 
 def quoted(text: str) -> str:

@@ -9,7 +9,14 @@ from results.digest import Digest, digest
 from results.text import block, cell, code, prose
 from results.view import View, modules_text, title, unchecked_text
 from results.writers.markdown_ops import op_by_op
-from results.writers.markdown_verification import disabled_checks, goldens, lowest_pcc, token_differences
+from results.writers.markdown_pace import minutes, pace_alarm
+from results.writers.markdown_verification import (
+    disabled_checks,
+    first_diverging,
+    goldens,
+    lowest_pcc,
+    token_differences,
+)
 from schemas.report import GroupTotals, ReportHead, SignatureTotal
 from schemas.words import Outcome
 
@@ -74,6 +81,7 @@ def _verdict(head: ReportHead, _: Digest) -> Iterator[str]:
     if head.unchecked.passed:
         yield f"> {unchecked_text(head.unchecked)}"
         yield ""
+    yield from pace_alarm(head)
     if head.partial:
         asked = "" if head.shard is not None else ". The other cases of the matrix were not asked for."
         yield f"> ⚠️ **PARTIAL**: {code(head.partial_detail)}{asked}"
@@ -291,9 +299,11 @@ SECTIONS: dict[Section, int] = {
     _infra: 80_000,
     _skips: 5_000,
     disabled_checks: 30_000,
+    first_diverging: 15_000,
     token_differences: 15_000,
     goldens: 9_000,
     lowest_pcc: 8_000,
     _slowest: 10_000,
+    minutes: 10_000,
     _provenance: 80_000,
 }

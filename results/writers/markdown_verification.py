@@ -1,4 +1,4 @@
-"""What the comparisons found becomes sections of the summary: disabled checks, tokens, the lowest correlations."""
+"""What the comparisons found becomes sections of the summary: checks, first wrong values, tokens, correlations."""
 
 from __future__ import annotations
 
@@ -26,6 +26,21 @@ def disabled_checks(head: ReportHead, found: Digest) -> Iterator[str]:
         yield from (f"  - would fail: {code(text)}" for text in each.would_fail[:_TEXTS])
         if len(each.would_fail) > _TEXTS:
             yield f"  - … and {len(each.would_fail) - _TEXTS} more"
+    yield ""
+
+
+def first_diverging(_: ReportHead, found: Digest) -> Iterator[str]:
+    """Of each case whose values were looked at, the first that goes wrong."""
+    if not found.diverging:
+        return
+    yield f"## First diverging values ({len(found.diverging)})"
+    yield ""
+    yield "| case | value | differ | max abs error | PCC |"
+    yield "|---|---|--:|--:|--:|"
+    for case, value in found.diverging:
+        largest = "" if value.max_abs is None else f"{value.max_abs:.3g}"
+        pcc = "" if value.pcc is None else repr(value.pcc)
+        yield f"| {cell(case)} | {cell(value.output)} | {value.mismatched} of {value.total} | {largest} | {pcc} |"
     yield ""
 
 

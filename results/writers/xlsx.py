@@ -20,9 +20,10 @@ from results.writers.sheets.lists import (
     write_timings,
 )
 from results.writers.sheets.ops_sheets import OpSheets
+from results.writers.sheets.pace_sheet import write_pace
 from results.writers.sheets.summary import write_summary
 from results.writers.sheets.table import OpenTable, Table
-from results.writers.sheets.verification import CASTS, CHECKS, COMPARISONS, TOKENS
+from results.writers.sheets.verification import CASTS, CHECKS, COMPARISONS, INTERMEDIATES, TOKENS
 
 #: The sheets by name, in the order of the tabs: those that list records, and those that write themselves. The summary
 #: and the sheets of operations stand before them, the sheets of single models behind.
@@ -32,11 +33,13 @@ SHEETS: dict[str, Table | Callable[[Book, View], None]] = {
     "Signatures": write_signatures,
     "Flaky": FLAKY,
     "Comparisons": COMPARISONS,
+    "Intermediates": INTERMEDIATES,
     "Tokens": TOKENS,
     "Checks": CHECKS,
     "Casts": CASTS,
     "Figures": FIGURES,
     "Timings": write_timings,
+    "Shards": write_pace,
     "Missing": write_missing,
     "Skips": SKIPS,
     "Problems": write_problems,

@@ -39,8 +39,12 @@ def verified(case_key: str, outcome: Outcome = Outcome.PASS, text: str = "") -> 
         first_difference=2,
         reason=f"token 2: 45 ' a', expected 12 'a'; the text is the same{text}",
     )
+    hidden = msgspec.structs.replace(
+        logits, output=f"mul_1 (aten.mul.Tensor){text}", passed=False, reason=f"2 of 6 differ{text}"
+    )
     return msgspec.structs.replace(
         record(case_key, outcome),
+        intermediates=(hidden, msgspec.structs.replace(hidden, output="add", max_abs=3.0)),
         mode=Mode.TRAIN,
         owner=text or "vision-team",
         comparisons=(logits, ids),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from results.pace import alarm_text
 from results.view import View, modules_text, title, unchecked_text
 from results.writers.sheets.book import Book
 from results.writers.sheets.cells import Tinted
@@ -43,6 +44,8 @@ def _verdict(sheet: Sheet, head: ReportHead) -> None:
         sheet.banner(f"All {total} cases as expected", _GREEN, _BAND)
     if head.unchecked.passed:
         sheet.banner(unchecked_text(head.unchecked), _YELLOW, _BAND)
+    if text := alarm_text(head.minutes):
+        sheet.banner(f"MINUTES: {text} (sheet Shards)", _YELLOW, _BAND)
     if head.partial:
         sheet.banner(f"PARTIAL: {head.partial_detail}", _YELLOW, _BAND)
     if not head.planned:

@@ -1,4 +1,4 @@
-"""What the comparisons found, output by output: figures, tokens, disabled checks and cast inputs."""
+"""What the comparisons found, output by output: figures, diverging values, tokens, disabled checks, cast inputs."""
 
 from __future__ import annotations
 
@@ -32,6 +32,20 @@ _COMPARISONS = (
     Column("worst index", 14),
     Column("reason", 50),
     Column("unasserted", 50),
+)
+_INTERMEDIATES = (
+    Column("case", 60),
+    Column("outcome", 10),
+    Column("number", 8),
+    Column("value", 50),
+    Column("dtype", 12),
+    Column("shape", 18),
+    Column("PCC", 12),
+    Column("max abs error", 13),
+    Column("relative atol", 13),
+    Column("mismatched", 11),
+    Column("elements", 10),
+    Column("reason", 50),
 )
 _TOKENS = (
     Column("case", 60),
@@ -89,6 +103,24 @@ def _compared(record: Record, compared: OutputComparison) -> list[Value]:
     ]
 
 
+def _diverging(record: Record) -> Iterator[list[Value]]:
+    for number, each in enumerate(record.intermediates, 1):
+        yield [
+            record.case,
+            record.outcome,
+            number,
+            each.output,
+            each.dtype,
+            _numbers(each.shape),
+            each.pcc,
+            each.max_abs,
+            each.relative_atol,
+            each.mismatched,
+            each.total,
+            each.reason,
+        ]
+
+
 def _numbers(values: Sequence[int]) -> str:
     return f"[{', '.join(map(str, values))}]"
 
@@ -124,6 +156,8 @@ def _casts(record: Record) -> Iterator[list[Value]]:
 
 #: One row an output that was compared.
 COMPARISONS = Table(name="Comparisons", columns=_COMPARISONS, rows=_compared_outputs)
+#: One row a value between inputs and outputs that diverges, in the program's order.
+INTERMEDIATES = Table(name="Intermediates", columns=_INTERMEDIATES, rows=_diverging, always=False)
 #: One row a sequence of tokens.
 TOKENS = Table(name="Tokens", columns=_TOKENS, rows=_tokens, always=False)
 #: One row a case with a disabled check, and what that would have said.
