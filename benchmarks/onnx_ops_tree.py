@@ -30,7 +30,7 @@ from runner import toolchain
 from runner.protocol import Toolchain
 from schemas.record import CaseRecord, JournalLine, Record
 from schemas.target import Target
-from schemas.words import Outcome, Stage
+from schemas.words import EXIT_NUMERICS, Outcome, Stage
 
 CPU = Target(name="cpu", backend="llvm-cpu", device="local-task", runs_on=("ubuntu-24.04",), hosted=True)
 CONFIG = {
@@ -60,7 +60,7 @@ models:
 """
 TARGETS = """\
 targets:
-  cpu: {backend: llvm-cpu, device: local-task, runs-on: ubuntu-24.04, shard-timeout: 10h, job-timeout: 12h}
+  cpu: {backend: llvm-cpu, device: local-task, runs-on: ubuntu-24.04, shard-timeout: 5h, job-timeout: 6h}
 """
 FLAGS_FILE = "run_module_io_flags.txt"
 
@@ -74,19 +74,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="cases at a time (default: 2)")
     options = parser.parse_args(argv)
     folder = options.folder or pathlib.Path(tempfile.mkdtemp(prefix="onnx-ops-"))
-    tests = make_tree(folder / "onnx_ops", re.compile(options.tests), options.every)
-    print(f"{len(tests)} tests in {folder}")
+    root = folder / "onnx_ops"
+    tests = make_tree(root, re.compile(options.tests), options.every)
+    print(f"{len(tests)} tests in {folder}", flush=True)
     tools = toolchain.find(None, CPU)
     begun = time.monotonic()
-    with ThreadPoolExecutor(options.jobs) as pool:
-        by_hand = dict(
-            zip(tests, pool.map(lambda test: run_by_hand(folder / "onnx_ops" / test, tools), tests), strict=True)
-        )
-    middle = time.monotonic()
     ours = run_ours(folder, options.jobs)
-    end = time.monotonic()
-    print(f"by hand {middle - begun:.0f} s: {dict(Counter(by_hand.values()))}")
-    print(f"ours    {end - middle:.0f} s: {dict(Counter(ours.values()))}")
+    middle = time.monotonic()
+    print(f"ours    {middle - begun:.0f} s: {dict(Counter(ours.values()))}", flush=True)
+    with ThreadPoolExecutor(options.jobs) as pool:
+        by_hand = dict(zip(tests, pool.map(lambda test: run_by_hand(root / test, tools), tests), strict=True))
+    print(f"by hand {time.monotonic() - middle:.0f} s: {dict(Counter(by_hand.values()))}")
     other = [test for test in tests if ours.get(test) != by_hand[test]]
     for test in other:
         print(f"  {test}: by hand {by_hand[test]}, ours {ours.get(test)}")
@@ -184,11 +182,9 @@ def run_ours(folder: pathlib.Path, jobs: int) -> dict[str, str]:
 def _word(record: Record) -> str:
     if record.outcome is Outcome.PASS:
         return "pass"
-    return (
-        "compile"
-        if record.exit_status == Stage.COMPILATION
-        else f"{'run' if record.exit_status != 'setup' else 'setup'}"
-    )
+    if record.exit_status in (Stage.COMPILED_INFERENCE, EXIT_NUMERICS):
+        return "run"
+    return "compile" if record.exit_status == Stage.COMPILATION else f"{record.outcome} at {record.exit_status}"
 
 
 if __name__ == "__main__":

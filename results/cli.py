@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     """All commands and their options."""
     top = argparse.ArgumentParser(prog="python -m results", description=__doc__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for add in (_merge, _compare, _expectations, _timings, _promote, _fetch):
+    for add in (_merge, _compare, _expectations, _goldens, _timings, _promote, _fetch):
         add(commands)
     return top
 
@@ -151,6 +151,32 @@ def _run_expectations(arguments: argparse.Namespace) -> int:
         print(f"note: {found.flaky} flaky case(s) keep what the files say of them", file=sys.stderr)
     for one in found.refused:
         print(f"{log_line(f'not declared: {one.case}: {one.why}')}\n    mend: {one.remedy}", file=sys.stderr)
+    return Exit.UNEXPECTED if found.refused else Exit.OK
+
+
+def _goldens(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    made = _command(
+        commands,
+        "goldens",
+        "refresh the goldens of imported suites from a run; prints the patch",
+        "python -m results goldens out/report --write",
+        _run_goldens,
+    )
+    made.add_argument("run", metavar="DIR", type=Path, help="a results.json, or a folder of a report or of shards")
+    made.add_argument("--suites", metavar="DIR", type=Path, default=Path("suites"), help="where the manifests are")
+    made.add_argument("--worse", action="store_true", help="also goldens that were missed, not only improved ones")
+    made.add_argument("--write", action="store_true", help="change the definitions instead of printing the patch")
+
+
+def _run_goldens(arguments: argparse.Namespace) -> int:
+    from results.goldens import refresh  # noqa: PLC0415
+
+    found = refresh(arguments.run, arguments.suites, worse=arguments.worse)
+    for line in found.lines:
+        print(log_line(line), file=sys.stderr)
+    _hand_over(found.patches, write=arguments.write)
+    for one in found.refused:
+        print(f"{log_line(f'not changed: {one.case}: {one.why}')}\n    mend: {one.remedy}", file=sys.stderr)
     return Exit.UNEXPECTED if found.refused else Exit.OK
 
 

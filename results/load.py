@@ -35,6 +35,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     seconds: float
     flaky: bool = False
     depth: Depth = Depth.EXECUTE
+    listed: str = ""  # of an imported suite: where its own list expects a failure, whatever its signature
     as_declared: bool = True  # run as a manifest says, and not otherwise from the command line or the environment
 
     @property
@@ -141,6 +142,13 @@ def _rows(path: Path, records: Iterable[_Slim]) -> dict[str, Row]:
             seconds=record.seconds,
             flaky=record.flaky,
             depth=record.depth,
+            listed=_listed(record.expectation),
             as_declared=not record.settings and record.suite != ADHOC,
         )
     return rows
+
+
+def _listed(expectation: Expectation | None) -> str:
+    if expectation is None or not expectation.anyhow:
+        return ""
+    return expectation.where or "its definition"

@@ -15,6 +15,7 @@ examples:
   python -m runner --shard nightly-execute/cpu/3 --resume    go on with a shard that was cut off
   python -m runner onnx/node/test_abs --target cpu           one model, no matrix
   python -m runner torch/mine --target cpu                   a model file that no suite names yet
+  python -m runner tests/clip_quality_cpu.json --target cpu    a definition of another suite that no manifest names
   python -m runner torch/mine --target cpu --path onnx --mode train --opt-level O3 --save-ir
   python -m runner torch/mine --target cpu --depth import --emit onnx,torch-mlir,linalg,stablehlo
   python -m runner 'onnx/node/test_softmax*' --target cpu --depth compile --keep all
@@ -54,7 +55,8 @@ def _add_what(group: argparse._ArgumentGroup) -> None:
         "names",
         nargs="*",
         metavar="CASE-OR-MODEL | BUNDLE",
-        help="case ids, case keys, model names or globs; or folders with a bundle.json",
+        help="case ids, case keys, model names or globs; files or folders of torch_models or sharktank definitions; or "
+        "folders with a bundle.json",
     )
     group.add_argument(
         "--shard", metavar="SUITE/TARGET[/N]", help="a shard of the suite's matrix; without /N all of them"

@@ -21,6 +21,7 @@ from runner.protocol import Job
 from runner.stages.steps import STEPS
 from runner.tools import invoke
 from runner.work import Work, present
+from schemas.errors import UsageError
 from schemas.words import Lowering, Path, Stage
 
 _LOWERINGS = {Form.TORCH_MLIR: Lowering.TORCH, Form.LINALG: Lowering.LINALG, Form.STABLEHLO: Lowering.STABLEHLO}
@@ -28,6 +29,9 @@ _LOWERINGS = {Form.TORCH_MLIR: Lowering.TORCH, Form.LINALG: Lowering.LINALG, For
 
 def write(request: Request) -> None:
     """Write the form and the inputs; raises what the stages raise."""
+    if request.job.case.definition is not None:
+        said = "a definition of an imported suite is compiled as it is: no other form is made of it"
+        raise UsageError(said, "its modules name the MLIR")
     job = _on_its_path(request)
     out = pathlib.Path(request.out)
     work = Work(job=job, frontend=frontend_for(job), folder=pathlib.Path(job.folder), log=pathlib.Path(request.log))

@@ -12,7 +12,7 @@ from runner.imported import plan as imported
 from runner.process import signal_name
 from runner.protocol import Ending, Event, Finished, StageEnded, StageStarted, stage_log
 from runner.signature import OUT_OF_MEMORY
-from runner.stages.plan import LAST_STAGE, WHOLE, last_stage, stages_of
+from runner.stages.plan import LAST_STAGE, WHOLE, last_stage, stages_for
 from schemas.case import Case, Expectation
 from schemas.opwords import OpStatus, OpTotals
 from schemas.record import ErrorInfo, Record, StageResult
@@ -157,7 +157,7 @@ def _running(case: Case, events: Sequence[Event]) -> Stage:
             stage, open_ = event.stage, True
         elif isinstance(event, StageEnded):
             stage, open_ = event.result.stage, False
-    order = stages_of(case, case.depth)
+    order = stages_for(case, case.depth)
     following = order[order.index(stage) + 1 :] if stage in order else ()
     return stage if open_ or not following else following[0]
 
@@ -259,7 +259,7 @@ def _with_skipped(case: Case, story: _Story) -> tuple[StageResult, ...]:
         return story.stages
     results = {each.stage: each for each in story.stages}
     whole = case.definition is None and LAST_STAGE[case.depth] is not Stage.OP_BY_OP
-    order = WHOLE if whole else stages_of(case, case.depth)
+    order = WHOLE if whole else stages_for(case, case.depth)
     return tuple(results.get(stage) or StageResult(stage=stage, status=StageStatus.SKIP) for stage in order)
 
 

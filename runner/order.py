@@ -11,8 +11,11 @@ from schemas.target import Target
 
 
 def in_order(cases: Sequence[Case], seconds: Callable[[Case], float]) -> tuple[Case, ...]:
-    """Longest expected first, so that no long case is left alone at the end; ties by id."""
-    return tuple(sorted(cases, key=lambda case: (-seconds(case), case.id)))
+    """Longest expected first, so that no long case is left alone at the end; ties by id.
+
+    Those that measure time come last: each of them is alone in any case.
+    """
+    return tuple(sorted(cases, key=lambda case: (case.is_timed, -seconds(case), case.id)))
 
 
 def jobs_at_a_time(target: Target, wanted: int | None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import shlex
 
@@ -15,7 +16,9 @@ from suites.manifest import ADHOC
 
 def reproduce_command(case: Case, options: Options) -> str:
     """``python -m runner MODEL@PATH --target T --suite S`` with every option that changes what happens in the case."""
-    if case.suite == ADHOC or options.path or options.mode or options.lowering:  # may be in no suite
+    if case.suite == ADHOC and case.definition is not None:
+        named = [os.path.relpath(options.suites / case.source.locator)]
+    elif case.suite == ADHOC or options.path or options.mode or options.lowering:  # may be in no suite
         named = [case.model, "--path", case.path]
         named += ["--mode", case.mode] if options.mode or case.mode is not Mode.EVAL else []
         named += ["--lowering", case.lowering] if options.lowering or case.lowering is not Lowering.TORCH else []

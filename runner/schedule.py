@@ -113,16 +113,20 @@ class Scheduler:
         return Stop.SHARD_DEADLINE if time.monotonic() >= self._deadline else Stop.DONE
 
     def _fill(self) -> None:
-        while self._queue and len(self._running) < self._jobs and self._admits(self._queue[0].limits.memory):
+        while self._queue and len(self._running) < self._jobs and self._admits(self._queue[0]):
             self._start(self._queue.popleft())
 
-    def _admits(self, limit: int) -> bool:
+    def _admits(self, planned: Planned) -> bool:
         """One case always runs; a further one only while memory is left for it beside what the others may still take.
 
         A case that was just begun holds nothing yet: until it has taken what is reserved for it, that counts as gone.
+        One that measures time has nothing beside it.
         """
         if not self._running:
             return True
+        if planned.case.is_timed or any(case.job.case.is_timed for case in self._running.values()):
+            return False
+        limit = planned.limits.memory
         left = available_bytes()
         promised = sum(
             max(0, min(case.limits.memory, ADMISSION_RESERVE) - case.peak_rss) for case in self._running.values()

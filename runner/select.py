@@ -16,8 +16,9 @@ from schemas.errors import StaleError, UsageError
 from schemas.matrix import Matrix, cases_digest
 from schemas.target import Target
 from schemas.words import Depth, Mode
-from suites.adhoc import Wish, adhoc_suite, as_suite
+from suites.adhoc import Wish, adhoc_suite, as_suite, definition_suite
 from suites.findings import did_you_mean
+from suites.imported.adhoc import is_definition
 from suites.manifest import ADHOC
 from suites.select import is_glob, matching
 from suites.targets import at_depth
@@ -181,14 +182,19 @@ def _meant(cases: Sequence[Case], name: str) -> list[Case]:
 
 def _able(cases: Sequence[Case], wish: Wish, workspace: Workspace) -> Sequence[Case]:
     """Less those whose mode lacks the wished path, where the same name stands for others that have it."""
-    if wish.path is None or wish.mode is not None:
+    if wish.path is None or wish.mode is not None or any(case.definition is not None for case in cases):
         return cases
     able = [case for case in cases if wish.path in workspace.model(case.model).paths_in(case.mode)]
     return able or cases
 
 
 def _adhoc(workspace: Workspace, options: Options, target: str, name: str) -> Suite:
-    """Models that no suite has there, in a suite of their own: a model file runs before any manifest names it."""
+    """Models that no suite has there, in a suite of their own: a model file runs before any manifest names it.
+
+    So does a definition of another suite, by its file or folder.
+    """
+    if is_definition(name):
+        return definition_suite(workspace, target, name)
     model = name.rpartition("@")[0] or name
     models = matching(name, workspace.known) if is_glob(name) else [model] if model in workspace.known else []
     wish = Wish(path=options.path, mode=options.mode, lowering=options.lowering)
@@ -207,6 +213,10 @@ def _as_wished(case: Case, suite: Suite, wish: Wish, workspace: Workspace) -> Ca
     path, mode, lowering = wish.path or case.path, wish.mode or case.mode, wish.lowering or case.lowering
     if (path, mode, lowering) == (case.path, case.mode, case.lowering):
         return case
+    if case.definition is not None:
+        raise UsageError(
+            f"{case.model} is a definition that is run as it is", "leave --path, --mode and --lowering out"
+        )
     model = workspace.model(case.model)
     if mode not in model.modes:
         raise UsageError(f"{case.model} has no mode {mode}", f"use {' or '.join(model.modes)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from schemas.imported import Definition
+from schemas.imported import Definition, TestType
 from schemas.target import EnvVar, StageTimeout
 from schemas.words import Depth, Lowering, Mode, Outcome, Path, SkipReason, SourceKind, Stage
 
@@ -138,6 +138,12 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     def definition(self) -> Definition | None:
         """What an imported suite says of the case."""
         return self.imported if isinstance(self.imported, Definition) else None
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether its own speed is what it is about, so that nothing may run beside it."""
+        definition = self.definition
+        return definition is not None and definition.type is TestType.BENCHMARK and self.depth is Depth.EXECUTE
 
     @property
     def key(self) -> str:

@@ -12,6 +12,7 @@ from schemas.words import Depth, Lowering, Mode, Path
 from suites.expand import expand
 from suites.fields import Entry
 from suites.findings import Findings
+from suites.imported.adhoc import entry_of
 from suites.layers import Layer, Settings, Traced
 from suites.manifest import ADHOC, Manifest, ModelEntry
 from suites.workspace import Suite, Workspace
@@ -33,11 +34,32 @@ def adhoc_suite(workspace: Workspace, target: str, model: str, wish: Wish) -> Su
     Raises UsageError for a path or a mode that the model has not, KeyError for an unknown model.
     """
     workspace.known[model]
+    layer = Layer("command line", _settings(wish), {})
+    entry = ModelEntry(number=0, at=_PLACE, layer=layer, name=_entry(model))
+    return as_suite(_cases(workspace, target, entry), workspace.root, target)
+
+
+def definition_suite(workspace: Workspace, target: str, name: str) -> Suite:
+    """Likewise of a definition of another suite by its file, or of all below a folder.
+
+    Raises UsageError for what is no definition, or none for the target.
+    """
+    cases = _cases(workspace, target, entry_of(name, workspace.root))
+    if FilePath(name).is_file():
+        wanted = FilePath(name).absolute()
+        cases = tuple(case for case in cases if (workspace.root / case.source.locator).absolute().samefile(wanted))
+    if not cases:
+        raise UsageError(f"{name} is not for the target {target}", "name a target that its flags are for")
+    return as_suite(cases, workspace.root, target)
+
+
+def _cases(workspace: Workspace, target: str, entry: ModelEntry) -> tuple[Case, ...]:
     findings = Findings()
-    planned = expand(_manifest(workspace.root, target, model, wish), workspace.declared, workspace.known, findings)
+    planned = expand(_manifest(workspace.root, target, entry), workspace.declared, workspace.known, findings)
     for finding in findings.all():
-        raise UsageError(finding.message, finding.remedy.partition(";")[0])
-    return as_suite(tuple(one.case for one in planned), workspace.root, target)
+        where = f"{finding.location}: " if finding.location != _PLACE else ""
+        raise UsageError(f"{where}{finding.message}", finding.remedy.partition(";")[0])
+    return tuple(one.case for one in planned)
 
 
 def as_suite(cases: tuple[Case, ...], root: FilePath, target: str) -> Suite:
@@ -55,13 +77,16 @@ def as_suite(cases: tuple[Case, ...], root: FilePath, target: str) -> Suite:
     )
 
 
-def _manifest(root: FilePath, target: str, model: str, wish: Wish) -> Manifest:
-    """As if a manifest had one line."""
+def _settings(wish: Wish) -> Settings:
     settings: Settings = {}
     for key, value in (("paths", wish.path), ("mode", wish.mode), ("lowering", wish.lowering)):
         if value is not None:
             settings[key] = (Traced(str(value), _PLACE, "command line"),)
-    layer = Layer("command line", settings, {})
+    return settings
+
+
+def _manifest(root: FilePath, target: str, entry: ModelEntry) -> Manifest:
+    """As if a manifest had one line."""
     return Manifest(
         path=root / f"{ADHOC}.yaml",
         file=f"{ADHOC}.yaml",
@@ -78,7 +103,7 @@ def _manifest(root: FilePath, target: str, model: str, wish: Wish) -> Manifest:
         disjoint_with=(),
         defaults=Layer("defaults", {}, {}),
         groups={},
-        models=(ModelEntry(number=0, at=_PLACE, layer=layer, name=_entry(model)),),
+        models=(entry,),
         excused=(),
     )
 

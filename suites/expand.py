@@ -125,8 +125,10 @@ class _Maker:
         if resolved is None:
             return []
         path = chosen.model.paths[0]
-        case = as_imported(_fill(template, chosen.model, path, Mode.EVAL), resolved, _own_flags(settings))
-        return [Planned(case=case, chosen=chosen, settings=settings)]
+        own = _without_target_flags(settings)
+        flags = _many(own, "compile-flags"), _many(own, "run-flags")
+        case = as_imported(_fill(template, chosen.model, path, Mode.EVAL), resolved, flags)
+        return [Planned(case=case, chosen=chosen, settings=own)]
 
     def _mode(self, model: Model, settings: Settings) -> Mode:
         if "mode" not in settings:
@@ -242,13 +244,14 @@ def _fill(template: Case, model: Model, path: Path, mode: Mode) -> Case:
     )
 
 
-def _own_flags(settings: Settings) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _without_target_flags(settings: Settings) -> Settings:
     """The flags for compiler and runtime that entries give: the target's own are not a definition's."""
-    compiler, runtime = (
-        tuple(str(each.value) for each in settings.get(key, ()) if not each.layer.startswith("target "))
-        for key in ("compile-flags", "run-flags")
-    )
-    return compiler, runtime
+    return {
+        key: tuple(each for each in values if not each.layer.startswith("target "))
+        if key in ("compile-flags", "run-flags")
+        else values
+        for key, values in settings.items()
+    }
 
 
 def attach(planned: Planned, expectation: Expectation) -> Planned:

@@ -20,7 +20,7 @@ def extras_of(case: Case, model: Model) -> tuple[Extra, ...]:
         return ()
     needed = set()
     # A PyTorch model, whichever path this case takes; or huggingface_hub, which torch brings.
-    if Path.TORCH_MLIR in model.paths or _any(case.files, _HUB):
+    if Path.TORCH_MLIR in model.paths or _any((*case.files, case.source.locator), _HUB):
         needed.add(Extra.TORCH)
     elif case.lowering is Lowering.STABLEHLO:
         needed.add(Extra.TORCH_MLIR)

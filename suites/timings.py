@@ -16,6 +16,7 @@ import msgspec
 from schemas.case import Case
 from schemas.codec import decode
 from schemas.errors import Location, ManifestError
+from schemas.imported import Format
 from schemas.words import Depth, SourceKind
 from suites import catalog
 from suites.estimate import OPS, Estimate, Groups, TagsOf, p75
@@ -37,6 +38,7 @@ _GUESS: Mapping[SourceKind, float] = {
     SourceKind.PYTHON: _FILE_GUESS,
     SourceKind.IMPORTED: _FILE_GUESS,
 }
+_OF_OPS = (Format.ONNX_OPS, Format.TORCH_OPS)  # one operator a test
 _OPS_GUESS = 60.0
 _DIGITS = 2
 
@@ -101,6 +103,8 @@ def key_of(key: str, depth: Depth) -> str:
 def _guess(case: Case, key: str) -> Estimate:
     """Where nothing at all was recorded."""
     seconds = _OPS_GUESS if key != case.key else _GUESS.get(case.source.kind, _FILE_GUESS)
+    if case.definition is not None and case.definition.format in _OF_OPS:
+        seconds = _CATALOG_GUESS
     return Estimate(seconds, "a guess")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import pathlib
 from typing import Any
 
@@ -114,6 +115,9 @@ def test_benchmark_against_its_golden(tmp_path: pathlib.Path) -> None:
     assert (fast.outcome, fast.reached_depth) == (Outcome.PASS, Depth.EXECUTE)
     assert any("golden_time_ms: improved to" in each for each in fast.notes)
     assert free.outcome is Outcome.PASS
+    spans = sorted((dt.datetime.fromisoformat(each.started).timestamp(), each.seconds) for each in records.values())
+    ends = [begin + seconds for begin, seconds in spans]
+    assert all(begin >= end - 0.01 for end, (begin, _) in zip(ends, spans[1:], strict=False)), "two were timed at once"
 
 
 @pytest.mark.slow

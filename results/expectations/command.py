@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from results.expectations.gap import Refusal, observe
+from results.expectations.imported import revise_lists
 from results.expectations.surgery import revise
 from results.load import load
 from results.patch import NAME, Patch, read_text
@@ -40,9 +41,10 @@ def propose(run: Path, suites: Path, cause: str) -> Proposal:
     if not suites.is_dir():
         raise UsageError(f"{suites}: there is no such folder", "--suites names the folder with targets.yaml")
     loaded = load(run)
-    patches: list[Patch] = []
-    refused: list[Refusal] = []
-    for (suite, target), observed in observe(loaded.rows.values()).items():
+    lists = revise_lists(loaded.rows.values(), suites)
+    patches: list[Patch] = [*lists.patches]
+    refused: list[Refusal] = [*lists.refused]
+    for (suite, target), observed in observe(lists.others).items():
         if not NAME.fullmatch(suite) or not NAME.fullmatch(target):
             raise UsageError(f"{run} names a suite {suite!r} and a target {target!r}, which no manifest allows")
         file = file_of(suites, suite, target)

@@ -10,6 +10,7 @@ from runner.bundle.cleanup import DEFAULT_LIMIT
 from schemas.bundle import BUNDLE_FILE
 from schemas.errors import UsageError
 from schemas.words import Lowering, Mode, Path
+from suites.imported.adhoc import is_definition
 from suites.units import parse_size
 
 
@@ -31,10 +32,13 @@ class _Given(Protocol):
 
 
 def given_bundles(names: Sequence[str]) -> tuple[str, ...]:
-    """The names if they are bundles, none if they are no folders; UsageError where both are mixed."""
+    """The names if they are bundles, none if they are no folders; UsageError where both are mixed.
+
+    A definition of an imported suite is a place too.
+    """
     found = tuple(name for name in names if is_bundle(name))
     for name in names:
-        if name not in found and _means_a_place(name):
+        if name not in found and _means_a_place(name) and not is_definition(name):
             raise UsageError(f"{name}: there is no {BUNDLE_FILE} in it", "name the folder that holds one")
     if found and len(found) < len(names):
         other = next(name for name in names if name not in found)

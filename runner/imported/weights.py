@@ -45,8 +45,9 @@ def _made_up(work: Work, weights: RandomWeights | SplatWeights) -> pathlib.Path:
     chosen = own or tuple({each.key: msgspec.structs.replace(each, scope=weights.scope) for each in found}.values())
     if not chosen:
         raise UsageError(f"{module.name} has no parameters to make up", "take `weights` out of the definition")
-    random = isinstance(weights, RandomWeights)
-    filling = Filling(kind=Kind.RANDOM, seed=weights.seed) if random else Filling(kind=Kind.SPLAT)
+    filling = Filling(kind=Kind.SPLAT)
+    if isinstance(weights, RandomWeights):
+        filling = Filling(kind=Kind.RANDOM, seed=weights.seed)
     force = work.job.caching is not None and work.job.caching.force
     return archives_for(chosen, *_store(work), filling, force=force)[weights.scope]
 

@@ -29,24 +29,27 @@ _NEEDS_OF_OPS: dict[Depth, frozenset[Stage]] = {
 }
 
 
-def stages_of(case: Case, depth: Depth) -> tuple[Stage, ...]:
+def stages_of(depth: Depth) -> tuple[Stage, ...]:
     """All stages down to ``depth``; op by op, those that a case may have: see ``reachable``."""
-    if case.definition is not None:
-        return imported.stages_of(case.definition, depth)
     last = LAST_STAGE[depth]
     if last is Stage.OP_BY_OP:
         return (Stage.SETUP, Stage.IMPORT_MODEL, Stage.PREPROCESS_MODEL, Stage.CONSTRUCT_INPUTS, Stage.OP_BY_OP)
     return WHOLE[: WHOLE.index(last) + 1]
 
 
+def stages_for(case: Case, depth: Depth) -> tuple[Stage, ...]:
+    """Likewise, of a case: one of an imported suite has stages of its own."""
+    return stages_of(depth) if case.definition is None else imported.stages_of(case.definition, depth)
+
+
 def last_stage(case: Case) -> Stage:
     """The stage that must pass for the case to pass."""
-    return stages_of(case, case.depth)[-1]
+    return stages_for(case, case.depth)[-1]
 
 
 def reachable(case: Case, depth: Depth) -> tuple[Stage, ...]:
     """The stages down to ``depth`` that this case has: op by op, only those that the walk reads from."""
-    stages = stages_of(case, depth)
+    stages = stages_for(case, depth)
     if LAST_STAGE[depth] is not Stage.OP_BY_OP:
         return stages
     wanted, more = {Stage.OP_BY_OP}, set[Stage]()

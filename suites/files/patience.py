@@ -55,14 +55,10 @@ def patiently(
                 ) from error
             if failed >= attempts:
                 raise InfraError(
-                    f"{what} could not be downloaded in {_counted(attempts)}; the last one said: {error}",
+                    f"{what} could not be downloaded in {attempts} attempts; the last one said: {error}",
                     "try again later, or check the address and this machine's network",
                 ) from error
             spread = random.uniform(1.0, 1.25)  # noqa: S311 - so that a hundred machines do not come back at once
             time.sleep(max(error.after, pause * 2 ** (failed - 1) * spread))
         else:
             return
-
-
-def _counted(attempts: int) -> str:
-    return f"{attempts} attempts" if attempts > 1 else "one attempt, as the server had not answered several before"

@@ -7,7 +7,7 @@ from pathlib import Path
 from suites.fields import Keys, Table
 from suites.findings import Findings
 from suites.imported.jsontext import parse_json
-from suites.nodes import MappingNode, Node, ScalarNode, read_bytes, shown
+from suites.nodes import MappingNode, Node, ScalarNode, SequenceNode, read_bytes, shown
 from suites.read import Reader
 
 
@@ -25,6 +25,12 @@ class JsonFile:
         """A text member at the top, where it is one; says nothing of what is wrong."""
         value = self._member(name)
         return str(value.value) if isinstance(value, ScalarNode) else None
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Likewise of a text or a list of texts."""
+        value = self._member(name)
+        items = value.value if isinstance(value, SequenceNode) else [value]
+        return tuple(str(item.value) for item in items if isinstance(item, ScalarNode))
 
     def has(self, name: str) -> bool:
         """Whether there is such a member at the top."""

@@ -14,7 +14,8 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from schemas.errors import Location
 from suites.findings import Findings
 
-_SPACE = re.compile(r"(?:[ \t\r\n\ufeff]+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
+#: White space and comments.
+SPACE = re.compile(r"(?:[ \t\r\n\ufeff]+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"')
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?P<rest>\.\d+)?(?P<exponent>[eE][-+]?\d+)?")
 _WORD = re.compile(r"[A-Za-z_]+")
@@ -147,7 +148,7 @@ class _Scanner:
         return ScalarNode(_tag(kind), word[0], begin, self._mark())
 
     def _skip(self) -> None:
-        found = _SPACE.match(self._text, self._index)
+        found = SPACE.match(self._text, self._index)
         self._index = found.end() if found else self._index
 
     def _mark(self) -> yaml.Mark:

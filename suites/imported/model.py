@@ -12,7 +12,7 @@ from schemas.case import Expectation, Skip, Source
 from schemas.errors import Location
 from schemas.imported import Definition, Format, is_address
 from schemas.target import Target
-from schemas.words import Depth
+from schemas.words import Depth, Stage
 from suites.fields import Entry
 from suites.findings import Findings
 
@@ -41,6 +41,9 @@ class ImportedModel(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...]
     on: Callable[[Target], Resolved | None]  # None: this target is not meant
     wants: str  # the kind of target that is meant, in words
+    config: str = ""  # place of the configuration file whose lists say what fails
+    test: str = ""  # what they call it
+    runs: tuple[Stage, ...] = ()  # where their expected run failures may be
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from schemas.target import Target
 from suites.imported import keys
 from suites.imported.fits import Wanted, wanted
 from suites.imported.model import ImportedModel, Request, Resolved, joined
-from suites.imported.opsconfig import OpsConfig, read_config
+from suites.imported.opsconfig import RUNS, OpsConfig, read_config
 from suites.nodes import shown
 
 FLAGS_FILE = "run_module_io_flags.txt"
@@ -56,6 +56,9 @@ def _read(folder: Path, root: Path, request: Request, config: OpsConfig, meant: 
         tags=tuple(dict.fromkeys((str(TestType.QUALITY), *meant.tags))),
         on=_placed(definition, meant, config, test),
         wants=str(meant),
+        config=request.config or "",
+        test=test,
+        runs=RUNS,
     )
 
 

@@ -21,6 +21,8 @@ from suites.imported.sharktank_benchmark import QualityTest, benchmark_of, sku_o
 
 #: Fields that only a benchmark has; a file with none of both is a quality test, whose `mlir` is then asked for.
 _OF_BENCHMARKS = frozenset(keys.SHARKTANK_BENCHMARK) - frozenset(keys.SHARKTANK_QUALITY)
+#: A file without any of them is no definition: their tools leave reports and statistics in these folders.
+_FIELDS = frozenset(keys.SHARKTANK_BENCHMARK) | frozenset(keys.SHARKTANK_QUALITY)
 _SUFFIXES = ("rocm", "cpu")
 _SCOPE = "model"
 
@@ -28,7 +30,8 @@ _SCOPE = "model"
 def read(request: Request) -> list[ImportedModel]:
     """Every test below the folder. Quality tests of the module folder are those that benchmarks take modules of."""
     root = request.real(request.directory)
-    files = [(path, JsonFile(path, request.findings)) for path in sorted(root.rglob("*.json"))]
+    found = ((path, JsonFile(path, request.findings)) for path in sorted(root.rglob("*.json")))
+    files = [(path, file) for path, file in found if any(file.has(name) for name in _FIELDS)]
     quality = _QualityTests(request)
     made = [
         benchmark_of(path, path.relative_to(root), file, request, quality.of)

@@ -63,6 +63,9 @@ def _read(path: Path, root: Path, request: Request, config: OpsConfig, meant: Wa
         tags=tuple(dict.fromkeys((kind, *meant.tags))),
         on=_placed(definition, meant, config, test),
         wants=str(meant),
+        config=request.config or "",
+        test=test,
+        runs=_RUNS,
     )
 
 
