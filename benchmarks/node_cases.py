@@ -5,8 +5,8 @@
 (i) the pip packages' console scripts, one process a case, as the known suites run; (ii) the native programs likewise;
 ours (iii) with ``--engine solo``, (iv) with ``--engine auto`` and nothing known, (v) with the outcomes of the run
 before, (vi) with its modules too. (i) and (ii) begin with imported modules and raw inputs; ours imports, checks,
-judges, journals and writes reports. Each of ours is a whole `python -m runner`, start and reports included. Exits with 1 where
-two ways of ours differ in a verdict, or where the tools pass a case that ours does not.
+judges, journals and writes reports. Each of ours is a whole `python -m runner`, start and reports included. Exits
+with 1 where two ways of ours differ in a verdict, or where the tools pass a case that ours does not.
 """
 
 from __future__ import annotations
