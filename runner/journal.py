@@ -8,6 +8,7 @@ import os
 import pathlib
 import tempfile
 import time
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -120,6 +121,11 @@ class Journal:
             f"{self._path} could not be written to its end; the whole journal was saved as {name}",
             f"make room, move {name} to {self._path}, and run the same command with --resume",
         )
+
+
+def now() -> str:
+    """This moment as ISO 8601 UTC with milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def read_journal(path: pathlib.Path) -> JournalState:

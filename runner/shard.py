@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
 
 import msgspec
 
@@ -21,27 +20,29 @@ from runner.disk import Disk, is_full
 from runner.fast.lane import Lane, lane_for
 from runner.fast.observer import Batches
 from runner.folder import ShardFolder
-from runner.journal import Journal, JournalState
+from runner.journal import Journal, JournalState, now
+from runner.ofcase import expecting, stages_of_case, worker_for
 from runner.options import Options
 from runner.order import in_order, jobs_at_a_time, limits_of
-from runner.pool import DEFAULT_WORKER, LIGHT_WORKER, TORCH_WORKER, Zygote
+from runner.pool import Zygote
 from runner.progress import Progress, Tally, make_progress
 from runner.protocol import Caching, Ending, Event, Job, OpByOp, Toolchain
 from runner.quarantine import Quarantine
+from runner.reports import write_reports
 from runner.reproduce import bundle_command, reproduce_command
 from runner.resume import left_to_do, load_resumable
 from runner.retry import Reruns, doubtful
 from runner.running import Limits, RunningCase
 from runner.schedule import Planned, Scheduler, Stop
 from runner.select import Batch
-from runner.stages.plan import machine_needs, plan
+from runner.stages.plan import machine_needs
 from runner.store import default_store
 from runner.supply import Sources, Supplier
 from schemas.case import Case, Skip
 from schemas.errors import CannotStartError, InfraError
 from schemas.record import Provenance, Record, ShardHeader, ShardResults
 from schemas.target import StageTimeout
-from schemas.words import Path, SkipReason, Stage
+from schemas.words import SkipReason, Stage
 
 log = logging.getLogger("runner.shard")
 
@@ -69,8 +70,8 @@ class ShardRun:
         self._attempt = int(os.environ.get("GITHUB_RUN_ATTEMPT") or 1)
         rules = Rules(level=options.cleanup, limit=options.bundle_limit)
         self._folder = ShardFolder(batch.folder, options.keep, rules)
-        self._stages = {case.id: _stages(case, batch, options) for case in batch.cases}
-        self._cases = {case.id: _expecting(case, self._stages[case.id]) for case in batch.cases}
+        self._stages = {case.id: stages_of_case(case, batch, options) for case in batch.cases}
+        self._cases = {case.id: expecting(case, self._stages[case.id]) for case in batch.cases}
         self._needs = {case.id: machine_needs(case, self._stages[case.id]) for case in batch.cases}
         self._records: dict[str, Record] = {}
         self._sources = Sources(
@@ -142,7 +143,7 @@ class ShardRun:
         except OSError:
             return None
         started = now()
-        self._journal.started(*(planned.case.id, started), *(each.case.id for each in planned.batch.members[1:]))
+        self._journal.started(planned.case.id, started, *(each.case.id for each in planned.batch.members[1:]))
         job = self._job_in(planned.case, place, logs, planned.limits)
         return msgspec.structs.replace(job, batch=planned.batch), started
 
@@ -248,7 +249,9 @@ class ShardRun:
             if self._caching is not None:
                 stack.enter_context(Room(default_store(), self._caching.limit).in_use())
             # It loads what the cases need while the sources are made.
-            zygote = stack.enter_context(Zygote(self._folder.zygote_log, self._worker()))
+            zygote = stack.enter_context(
+                Zygote(self._folder.zygote_log, worker_for(self._cases, self._stages, self._needed()))
+            )
             ready = self._supply(real, stopped)
             zygote.wait_ready()
             stop = self._first_runs(zygote, ready, jobs=jobs, deadline=deadline, stopped=stopped)
@@ -294,15 +297,6 @@ class ShardRun:
         if resumed is not None:
             return bundle_command(resumed.named, self._options)
         return reproduce_command(case, self._options)
-
-    def _worker(self) -> str:
-        """Without onnx and the compiler where no case loads a model: a machine that only runs may lack both."""
-        if Stage.SETUP not in self._needed():
-            return LIGHT_WORKER
-        loaded = [case for case in self._cases.values() if Stage.SETUP in self._stages[case.id]]
-        if all(case.definition is not None for case in loaded):
-            return LIGHT_WORKER
-        return TORCH_WORKER if any(_is_torch(case) for case in loaded) else DEFAULT_WORKER
 
     def _needed(self) -> frozenset[Stage]:
         """The stages that some case of the batch runs, or has the needs of."""
@@ -375,9 +369,6 @@ class ShardRun:
             ) from error
 
     def _write_reports(self, finished: Provenance) -> str:
-        """Write the reports; what was wrong, if they could not be written: the journal has it all the same."""
-        from results.shard import write_shard  # noqa: PLC0415 - brings openpyxl; no case is running any more
-
         results = ShardResults(
             suite=self._batch.suite,
             target=self._batch.target.name,
@@ -387,13 +378,7 @@ class ShardRun:
             provenance=finished,
             records=tuple(self._records[each] for each in sorted(self._records)),
         )
-        try:
-            write_shard(self._folder.root, results, self._batch.matrix)
-        except OSError as error:
-            said = f"{self._folder.root}: the reports could not be written: {error.strerror or error}"
-            print(f"{said}\n    mend: make room there and run the same command with --resume", file=sys.stderr)
-            return said
-        return ""
+        return write_reports(self._folder.root, results, self._batch.matrix)
 
     def _outcome(self, stop: Stop, trouble: str = "") -> Outcome:
         return Outcome(
@@ -411,26 +396,3 @@ class ShardRun:
         real = [case for case in self._cases.values() if case.skip is None]
         missing = [self._readiness.hinders(self._needs[case.id], case.path) for case in real]
         return missing[0] if missing and all(missing) else None
-
-
-def now() -> str:
-    """This moment as ISO 8601 UTC with milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _stages(case: Case, batch: Batch, options: Options) -> tuple[Stage, ...]:
-    if case.id in batch.bundles:
-        return batch.bundles[case.id].run
-    return plan(case, options.stages, options.skip_stages)
-
-
-def _is_torch(case: Case) -> bool:
-    """Whether the case's model is a PyTorch module; a wrong guess costs seconds, no more."""
-    return case.skip is None and (case.path is Path.TORCH_MLIR or case.model.startswith("torch/"))
-
-
-def _expecting(case: Case, stages: tuple[Stage, ...]) -> Case:
-    """Without its expectation where the failing stage is not run: passing is no surprise then."""
-    if case.expectation is None or set(case.expectation.stages) & set(stages):
-        return case
-    return msgspec.structs.replace(case, expectation=None)

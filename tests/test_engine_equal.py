@@ -50,6 +50,7 @@ def records(folder: pathlib.Path, engine: str, keys: list[str]) -> dict[str, Rec
 def told(record: Record) -> Record:
     """A record without times, memory, logs and bundles, and without the figures of a module that was its own."""
     stages = tuple(msgspec.structs.replace(each, seconds=0, peak_rss_bytes=None, log=None) for each in record.stages)
+    error = record.error and msgspec.structs.replace(record.error, excerpt="")  # addresses, temporary files
     return msgspec.structs.replace(
-        record, stages=stages, seconds=0, started="", metrics={}, together=None, bundle="", reproduce=""
+        record, error=error, stages=stages, seconds=0, started="", metrics={}, together=None, bundle="", reproduce=""
     )

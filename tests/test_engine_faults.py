@@ -79,7 +79,7 @@ def test_wrong_outputs_of_a_batch_are_no_verdict(tmp_path: pathlib.Path) -> None
     suite = RealSuite(tmp_path, NAMES, worker=FAULTY)
     run(suite, **{FAULT: "wrong-inference"})
     assert suite.outcomes() == dict.fromkeys(NAMES, "PASS")
-    assert len(together(suite.records())) <= 2
+    assert len(together(suite.records())) <= 3  # what was called before
 
 
 def test_a_drawn_case_that_does_not_pass_alone_has_the_verdict_of_its_own_run(tmp_path: pathlib.Path) -> None:

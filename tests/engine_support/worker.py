@@ -95,6 +95,10 @@ def _in_tool(what: str, folder: pathlib.Path) -> None:
     compiling.Compiler.__init__ = made  # type: ignore[method-assign]
 
 
+def none() -> None:
+    """No fault."""
+
+
 def crash() -> None:
     """End by a signal."""
     os.kill(os.getpid(), signal.SIGSEGV)
@@ -160,5 +164,5 @@ def wrong() -> None:
 
 
 FAULTS: dict[str, Callable[[], None]] = {
-    each.__name__: each for each in (crash, killed, hang, exit0, raises, eat, zygote, garbage, wrong)
+    each.__name__: each for each in (none, crash, killed, hang, exit0, raises, eat, zygote, garbage, wrong)
 }

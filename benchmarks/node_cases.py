@@ -1,0 +1,257 @@
+"""ONNX node cases in six ways in one run: how much faster each is than the console scripts, with the same verdicts.
+
+    python benchmarks/node_cases.py [--cases N] [--jobs 2] [--json FILE]
+
+(i) the pip packages' console scripts, one process a case, as the known suites run; (ii) the native programs likewise;
+ours (iii) with ``--engine solo``, (iv) with ``--engine auto`` and nothing known, (v) with the outcomes of the run
+before, (vi) with its modules too. (i) and (ii) begin with imported modules and raw inputs; ours imports, checks,
+judges, journals and writes reports. Each of ours is a whole `python -m runner`, start and reports included. Exits
+with 1 where two ways of ours differ in a verdict, or where the tools pass a case that ours does not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import msgspec
+from plain_tools import COMPILE_FLAGS, RUN_FLAGS, argument, tool
+
+from runner import toolchain
+from runner.options import parse
+from runner.select import select
+from runner.sources import onnx_node
+from runner.store import Store
+from schemas.case import Source
+from schemas.words import SourceKind
+from suites import workspace
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+TARGET = f"""targets:
+  cpu:
+    backend: llvm-cpu
+    device: local-task
+    runs-on: ubuntu-24.04
+    compile-flags: [{", ".join(COMPILE_FLAGS[2:])}]
+    memory-limit: 4GiB
+    case-timeout: 5m
+    stage-timeouts: {{compilation: 3m}}
+    shard-timeout: 5h
+    job-timeout: 6h
+    setup-time: 90s
+"""
+SUITE = """suite: nodes
+description: Node cases
+depth: execute
+targets: [cpu]
+models:
+"""
+_NAMES = {"compilation": "compile", "Numerics": "run", "compiled_inference": "run", "comparison": "run"}
+Verdicts = dict[str, str]
+
+
+class Timing(msgspec.Struct, frozen=True):
+    """One way: seconds of wall and processor time for all cases, and the verdicts by case."""
+
+    name: str
+    wall: float
+    cpu: float
+    verdicts: Verdicts
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """A case as the plain tools need it; ``lacking`` where they have no form for it."""
+
+    module: str
+    arguments: tuple[str, ...]
+    lacking: str = ""
+
+
+def measured(name: str, work: Callable[[], Verdicts]) -> Timing:
+    """Wall and processor time of ``work`` with all its children."""
+    before, begun = _cpu(), time.perf_counter()
+    verdicts = work()
+    found = Timing(name, time.perf_counter() - begun, _cpu() - before, verdicts)
+    print(f"  {name}: {found.wall:.1f} s, {dict(sorted(Counter(verdicts.values()).items()))}", file=sys.stderr)
+    return found
+
+
+def _cpu() -> float:
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
+def prepared(folder: pathlib.Path, case: pathlib.Path) -> Prepared:
+    """Import a case's model and write its values raw, before any clock runs."""
+    from runner.frontends import onnx_importer  # noqa: PLC0415 - only the child process that prepares loads it
+
+    folder.mkdir(parents=True)
+    by_number = lambda path: int(path.stem.rpartition("_")[2])  # noqa: E731 - a sort key
+    try:
+        module = onnx_importer.import_file(case / "model.onnx", folder, ()).module
+        data = case / "test_data_set_0"
+        given = [f"--input={argument(each, folder)}" for each in sorted(data.glob("input_*.pb"), key=by_number)]
+        wanted = [
+            f"--expected_output={argument(each, folder)}" for each in sorted(data.glob("output_*.pb"), key=by_number)
+        ]
+    except Exception as error:  # noqa: BLE001 - whatever cannot be imported or read is no case for the plain tools
+        return Prepared("", (), f"{type(error).__name__}: {error}")
+    return Prepared(str(module), (*given, *wanted))
+
+
+def by_tools(compiler: str, runner: str, cases: dict[str, Prepared], jobs: int) -> Verdicts:
+    """One process of each tool a case, ``jobs`` at a time."""
+
+    def one(case: Prepared) -> str:
+        compiled = f"{case.module}.{os.getpid()}.vmfb"
+        if code := _exit([compiler, case.module, "-o", compiled, *COMPILE_FLAGS]):
+            return "compile crash" if code < 0 or code > 128 else "compile"  # 128 + signal
+        code = _exit([runner, f"--module={compiled}", *RUN_FLAGS, *case.arguments])
+        pathlib.Path(compiled).unlink()
+        return "run" if code else "pass"
+
+    with ThreadPoolExecutor(jobs) as pool:
+        return dict(zip(cases, pool.map(one, cases.values()), strict=True))
+
+
+def _exit(argv: Sequence[str]) -> int:
+    quiet = subprocess.DEVNULL
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        return subprocess.run(argv, stdin=quiet, stdout=quiet, stderr=quiet, check=False, timeout=180).returncode
+    return 1
+
+
+class Ours:
+    """The runner over a suite of its own, in a store of its own."""
+
+    def __init__(self, root: pathlib.Path, names: Sequence[str], jobs: int) -> None:
+        self._root = root
+        self._jobs = jobs
+        self.store = root / "store"
+        suites = root / "suites"
+        suites.mkdir()
+        (suites / "targets.yaml").write_text(TARGET)
+        (suites / "nodes.yaml").write_text(SUITE + "".join(f"  - name: onnx/node/{name}\n" for name in names))
+        self._environment = os.environ | {"PYTHONPATH": str(ROOT), "E2ESHARD_STORE": str(self.store)}
+        self._environment.pop("E2ESHARD_STORE_LIMIT", None)
+
+    def forget(self, *folders: str) -> None:
+        """Remove parts of the store."""
+        for each in folders:
+            shutil.rmtree(self.store / each, ignore_errors=True)
+
+    def forget_modules(self) -> None:
+        """Remove all compiled modules, and keep which cases are run alone."""
+        self.forget("modules")
+        for each in (self.store / "joined").iterdir():
+            if each.name != "alone":
+                shutil.rmtree(each)
+
+    def run(self, engine: str) -> Verdicts:
+        """One run; the verdicts in the words of the plain tools."""
+        out = self._root / "out"
+        shutil.rmtree(out, ignore_errors=True)
+        argv = [sys.executable, "-m", "runner", "onnx/node/*", "--target", "cpu", "--suite", "nodes"]
+        argv += ["--suites", str(self._root / "suites"), "--out", str(out), "--jobs", str(self._jobs)]
+        argv += ["--keep", "none", "--no-rerun", "--engine", engine]
+        done = subprocess.run(argv, cwd=ROOT, env=self._environment, capture_output=True, text=True, check=False)
+        if done.returncode not in (0, 1):
+            raise SystemExit(f"the runner ended with {done.returncode}:\n{done.stderr}")
+        for line in done.stdout.splitlines():
+            if "judged again" in line:
+                print(f"  {line.strip()}", file=sys.stderr)
+        results = json.loads(next(out.rglob("results.json")).read_bytes())
+        return {each["model"].rpartition("/")[2]: _verdict(each) for each in results["records"]}
+
+
+def _verdict(record: dict[str, str]) -> str:
+    if record["outcome"] in ("PASS", "SKIP"):
+        return record["outcome"].lower()
+    stage = _NAMES.get(record["exit_status"], record["exit_status"])
+    return stage if record["outcome"] == "FAIL" else f"{stage} {record['outcome'].lower()}"
+
+
+def node_cases(store: pathlib.Path, count: int) -> dict[str, pathlib.Path]:
+    """Evenly spread over all node cases that the catalogue does not skip, by name."""
+    options = parse(["--shard", "nightly-execute/cpu", "--tests", "onnx/node/", "--suites", str(ROOT / "suites")])
+    options = msgspec.structs.replace(options, root=ROOT)
+    found = select(workspace.load(options.suites), options)
+    names = sorted(case.source.locator for batch in found for case in batch.cases if case.skip is None)
+    step = max(1.0, len(names) / count) if count else 1.0
+    chosen = [names[int(number * step)] for number in range(int(len(names) / step))]
+    return {name: onnx_node.provide(Source(SourceKind.ONNX_NODE, name), Store(store), False) for name in chosen}
+
+
+def table(timings: Sequence[Timing], count: int) -> None:
+    """Each way against the first one."""
+    print(f"{count} cases\n{'':34} {'wall s':>8} {'ms/case':>8} {'cpu s':>8} {'faster':>8} {'less cpu':>9}")
+    first = timings[0]
+    for each in timings:
+        ratios = f"{first.wall / each.wall:7.1f}x {first.cpu / each.cpu:8.1f}x"
+        print(f"{each.name:34} {each.wall:8.1f} {each.wall / count * 1e3:8.1f} {each.cpu:8.1f} {ratios}")
+
+
+def differences(timings: Sequence[Timing]) -> int:
+    """Print every case whose verdict is not the same in all ways; 1 where that is a fault of ours."""
+    plain, ours = timings[0], [each for each in timings if each.name.startswith("ours")]
+    unequal = [name for name in plain.verdicts if len({each.verdicts.get(name) for each in ours}) > 1]
+    kind = re.compile(r" (?:crash|oom|timeout)$")  # a crash told apart from an error is none
+    other = [
+        name
+        for name, verdict in plain.verdicts.items()
+        if kind.sub("", verdict) != kind.sub("", ours[0].verdicts.get(name, ""))
+    ]
+    print(
+        f"\nverdicts that differ between our ways: {len(unequal)}; between the console scripts and ours: {len(other)}"
+    )
+    for name in dict.fromkeys((*unequal, *other)):
+        print(f"  {name}: " + ", ".join(f"{each.name}: {each.verdicts.get(name)}" for each in timings))
+    lost = [name for name in other if plain.verdicts[name] == "pass"]
+    return 1 if unequal or lost else 0
+
+
+def main() -> int:
+    """Prepare, run all ways, print the table and the differences."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cases", type=int, default=0, metavar="N", help="spread over all (default: all)")
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="(default: 2)")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write figures and verdicts here as well")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        root = pathlib.Path(name)
+        chosen = node_cases(root / "store", given.cases)
+        ready = {case: prepared(root / "plain" / case, path) for case, path in chosen.items()}
+        ready = {case: each for case, each in ready.items() if not each.lacking}
+        print(f"{len(ready)} of {len(chosen)} cases can be given to the plain tools", file=sys.stderr)
+        tools = toolchain.find(None, workspace.load(ROOT / "suites").target("cpu"))
+        ours = Ours(root, list(ready), given.jobs)
+        scripts, natives = (tool("iree-compile"), tool("iree-run-module")), (tools.iree_compile, tools.iree_run_module)
+        timings = [measured("console scripts", lambda: by_tools(*scripts, ready, given.jobs))]
+        timings.append(measured("native programs", lambda: by_tools(*natives, ready, given.jobs)))
+        timings.append(measured("ours, solo", lambda: ours.run("solo")))
+        ours.forget("modules", "joined")
+        timings.append(measured("ours, auto, nothing known", lambda: ours.run("auto")))
+        ours.forget_modules()
+        timings.append(measured("ours, auto, outcomes known", lambda: ours.run("auto")))
+        timings.append(measured("ours, auto, modules known", lambda: ours.run("auto")))
+    table(timings, len(ready))
+    if given.json:
+        given.json.write_bytes(msgspec.json.format(msgspec.json.encode({"cases": len(ready), "ways": timings})))
+    return differences(timings)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""Which cases may go together, in what batches, and which of their passes are judged again."""
+
+from __future__ import annotations
+
+import pathlib
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.fast import eligible, sample
+from runner.fast.forming import MODULES, RUNS, Candidate, batches
+from runner.fast.known import Known, Place
+from runner.options import Engine, Options, parse
+from runner.protocol import Member
+from schemas.case import Expectation, Skip, Tuning
+from schemas.record import AGREED, DIFFERED, Record
+from schemas.words import Depth, Lowering, Mode, Outcome, Path, SkipReason, SourceKind, Stage
+from tests.stages_support.cases import CPU, a_case
+
+
+def test_a_plain_small_case_may_be_joined() -> None:
+    assert eligible.joinable(a_case(), ())
+    assert eligible.joinable(a_case(depth=Depth.COMPILE), ())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"expectation": Expectation(stage=Stage.COMPILATION, signature="s")},
+        {"skip": Skip(SkipReason.MANIFEST, "why")},
+        {"depth": Depth.IMPORT},
+        {"path": Path.ORT_EP},
+        {"lowering": Lowering.LINALG},
+        {"mode": Mode.TRAIN},
+        {"tuning": Tuning(save_ir=True)},
+        {"tuning": Tuning(verify=False)},
+        {"run_flags": ("--x",)},
+        {"import_flags": ("--x",)},
+        {"files": ("f",)},
+        {"source": msgspec.structs.replace(a_case().source, kind=SourceKind.PYTHON)},
+    ],
+)
+def test_a_case_with_something_of_its_own_goes_alone(other: dict[str, object]) -> None:
+    assert not eligible.joinable(a_case(**other), ())
+
+
+def test_what_did_not_pass_with_others_before_goes_alone() -> None:
+    assert not eligible.joinable(a_case(), {a_case().id})
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--engine", "solo"], ["--stages", "setup"], ["--keep", "all"], ["--load-inputs"], ["--timeout", "10s"]],
+)
+def test_a_run_that_wants_something_of_single_cases_has_no_batches(options: list[str]) -> None:
+    assert eligible.engine_runs(parse(["--shard", "s/cpu"]), CPU)
+    assert not eligible.engine_runs(parse(["--shard", "s/cpu", *options]), CPU)
+
+
+def test_the_engine_is_auto_where_nothing_is_said() -> None:
+    assert Options().engine is Engine.AUTO
+
+
+def test_a_large_model_goes_alone(tmp_path: pathlib.Path) -> None:
+    model = tmp_path / "model.onnx"
+    model.write_bytes(b"x")
+    assert eligible.model_file(str(tmp_path)) == model
+    model.write_bytes(b"x" * (eligible.LARGEST_MODEL + 1))
+    assert eligible.model_file(str(model)) is None
+    assert eligible.model_file(str(tmp_path / "absent")) is None
+
+
+CANDIDATES = st.lists(st.tuples(st.sampled_from([b"a", b"b"]), st.floats(0.01, 90), st.sampled_from(["", "m", "n"])))
+
+
+@given(CANDIDATES)
+def test_every_case_is_in_one_batch_and_families_never_mix(drawn: list[tuple[bytes, float, str]]) -> None:
+    candidates = [
+        Candidate(
+            member=Member(case=a_case(id=f"s/cpu/{n}@onnx"), source="s", compiled=compiled), family=family, seconds=time
+        )
+        for n, (family, time, compiled) in enumerate(drawn)
+    ]
+    families = {each.member.case.id: each.family for each in candidates}
+    formed = [batch for batch, _ in batches(candidates, "")]
+    ids = [each.case.id for batch in formed for each in batch.members]
+    assert sorted(ids) == sorted(families)
+    for batch in formed:
+        assert len({families[each.case.id] for each in batch.members}) == 1
+        assert len({bool(each.compiled) for each in batch.members}) == 1
+        assert len(batch.members) <= (RUNS if batch.members[0].compiled else MODULES)
+
+
+@given(st.lists(st.text(min_size=1), unique=True), st.integers(0, 500))
+def test_the_sample_depends_on_seed_and_cases_alone(cases: list[str], cold: int) -> None:
+    found = sample.drawn(cases, "seed", cold)
+    assert found == sample.drawn(list(reversed(cases)), "seed", cold)
+    assert found <= set(cases)
+    assert bool(found) is bool(cases)
+
+
+def test_a_drawn_case_says_whether_both_runs_agree() -> None:
+    record = Record(
+        case="s/cpu/a@onnx", suite="s", target="cpu", model="a", path=Path.ONNX, depth=Depth.EXECUTE,
+        outcome=Outcome.PASS, exit_status="PASS",
+    )  # fmt: skip
+    same = sample.settled(record, 16)
+    assert same.together is not None
+    assert (same.together.again, same.notes) == (AGREED, ())
+    other = sample.settled(msgspec.structs.replace(record, outcome=Outcome.FAIL), 16)
+    assert other.together is not None
+    assert (other.together.again, other.outcome, len(other.notes)) == (DIFFERED, Outcome.FAIL, 1)
+
+
+def test_a_kept_module_is_found_again_and_a_damaged_one_is_not(tmp_path: pathlib.Path) -> None:
+    known = Known(tmp_path)
+    assert known.find("ab12") is None
+    place = Place(module=known.keep_module(b"code"), function="f", results=("f32",), modules=3)
+    known.keep("ab12", place)
+    assert known.find("ab12") == place
+    path = known.module(place.module)
+    assert known.read(path) == b"code"
+    path.write_bytes(b"c0de")
+    with pytest.raises(OSError, match="damaged"):
+        known.read(path)
+    assert known.find("ab12") is None
+    known.remember_alone("s-cpu", {"b", "a"})
+    assert known.alone("s-cpu") == {"a", "b"}
+    assert known.alone("other") == frozenset()
+    assert not list((tmp_path / "joined").rglob("*.tmp"))
