@@ -122,6 +122,13 @@ def _add_where(group: argparse._ArgumentGroup) -> None:
 
 def _add_how(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--jobs", type=int, metavar="N", help="cases at a time (default: the target's, else one a core)")
+    group.add_argument(
+        "--engine",
+        choices=("auto", "solo"),
+        default="auto",
+        help="auto: small cases share a process and a compilation, and what does not pass so is run alone; "
+        "solo: each case alone (default: auto)",
+    )
     group.add_argument("--resume", action="store_true", help="keep the records of a run that was cut off")
     group.add_argument(
         "--no-rerun", dest="rerun", action="store_false", help="do not run unexpected failures a second time, alone"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 import re
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 
 import msgspec
 
@@ -19,6 +20,13 @@ from runner.overrides import OVERRIDES, depth_of, settings_of
 from schemas.case import Setting
 from schemas.errors import UsageError
 from schemas.words import Depth, Lowering, Mode, Path, Stage
+
+
+class Engine(StrEnum):
+    """How cases are run. docs/engine.md."""
+
+    AUTO = "auto"  # small ones several at a time in one process, whatever does not pass so alone
+    SOLO = "solo"  # each alone
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +61,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     load_inputs: bool = False
     resume: bool = False
     rerun: bool = True
+    engine: Engine = Engine.AUTO
     force_recompile: bool = False
     compiler: str | None = None
     timeout: float | None = None
@@ -88,6 +97,7 @@ def parse(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None =
             "lowering": optionvalues.word("--lowering", Lowering, given["lowering"]),
             "op": chosen(given["op"]),
             "keep": keep,
+            "engine": Engine(given["engine"]),
             "cleanup": parse_level(given["cleanup"] or "large"),
             "bundle_limit": size_limit(given["bundle_limit"]),
             "force_recompile": optionvalues.boolean("--force-recompile", given["force_recompile"]),
