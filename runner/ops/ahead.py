@@ -20,9 +20,9 @@ _BYTES = 256 << 20
 
 
 class Seen(NamedTuple):
-    """A place with its index and its operation's digest, which is empty where it is skipped."""
+    """A place with its number and its operation's digest, which is empty where it is skipped."""
 
-    index: int
+    number: int
     place: Place
     digest: str
 
