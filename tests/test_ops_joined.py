@@ -119,6 +119,16 @@ def test_killed_with_others_in_flight_is_no_crash_of_theirs(tmp_path: pathlib.Pa
     assert started == len(OPS), "a batch that was cut off is not tried again"
 
 
+def test_a_walk_that_ends_early_keeps_what_was_looked_ahead_at(tmp_path: pathlib.Path) -> None:
+    suite = OpSuite(tmp_path)
+    suite.model("refused", [*chain(), node("Cos", "refuse", ["v5"], "y")])
+    suite.walk("refused", code=1)
+    record = suite.record("refused")
+    assert (record.outcome, record.exit_status) == (Outcome.FAIL, "op_by_op")
+    assert record.ops is not None
+    assert record.ops.verified == len(OPS)
+
+
 def test_another_model_takes_what_is_known(tmp_path: pathlib.Path) -> None:
     suite = OpSuite(tmp_path)
     suite.model("one", chain())

@@ -14,6 +14,8 @@ from schemas.ops import TensorType
 MOST = 16
 #: A case with few such operations is not worth the sample that is run again alone.
 FEWEST = 4
+#: A case that has had its sample gains from any two.
+FEWEST_AFTER = 2
 #: Places, whatever they are, and bytes of values, that are held at a time.
 _PLACES = 512
 _BYTES = 256 << 20

@@ -11,7 +11,7 @@ import msgspec
 
 from runner.failures import StageFailure
 from runner.ops import bundles, results
-from runner.ops.ahead import FEWEST, Ahead, Seen
+from runner.ops.ahead import Ahead, Seen
 from runner.ops.alone import LOG, Alone, Wish
 from runner.ops.chosen import Chosen
 from runner.ops.isolation import Isolation, Limits
@@ -88,7 +88,7 @@ class Engine:
     def _settle(self) -> None:
         """Go through what was seen, in its order; what is unknown and numerous enough is tried together before."""
         ahead, self._ahead = self._ahead, Ahead()
-        if len(ahead.wanted) >= FEWEST:
+        if len(ahead.wanted) >= self.lane.fewest:
             for digest, result in self.lane.run(ahead.wanted).items():
                 self._passed[digest] = self._said(result)
         for seen in ahead.places:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from runner.ops import results
-from runner.ops.ahead import FEWEST
+from runner.ops.ahead import FEWEST, FEWEST_AFTER
 from runner.ops.alone import LOG, Wish
 from runner.ops.batch import Batch
 from runner.ops.isolation import Isolation, Limits
@@ -69,11 +69,16 @@ class Lane:
         """Whether it may be used, and is worth it."""
         return not self._disagreed and self._fruitless < _FRUITLESS
 
+    @property
+    def fewest(self) -> int:
+        """How many are worth it: the sample of a case is run again alone once, whatever follows."""
+        return FEWEST_AFTER if self.rejudged else FEWEST
+
     def run(self, programs: Mapping[str, OpProgram]) -> dict[str, OpResult]:
         """By digest, the results of those that passed. They are in the journal and in the store, like any other."""
         with self._store.claimed_at_once(programs) as mine:
             wanted = {digest: programs[digest] for digest in mine if self._store.find(digest) is None}
-            if len(wanted) < FEWEST:
+            if len(wanted) < self.fewest:
                 return {}
             passed = self._checked(self._passed(wanted), wanted)
             for result in passed.values():
