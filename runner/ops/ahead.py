@@ -40,7 +40,7 @@ class Ahead:
     def add(self, seen: Seen, *, known: bool, wanted: bool) -> None:
         """``known``: the result is there, or will be when its turn comes; ``wanted``: it is to be found out."""
         program = seen.place.program
-        if known or program is None or seen.digest in self.wanted:
+        if known or program is None:
             self.places.append(seen._replace(place=dataclasses.replace(seen.place, program=None)))
             return
         self.places.append(seen)

@@ -74,7 +74,7 @@ class Engine:
             raise
 
     def _see(self, seen: Seen) -> None:
-        known = seen.digest in self.tally.results
+        known = seen.digest in self.tally.results or seen.digest in self._ahead.wanted
         self._ahead.add(seen, known=known, wanted=self._joins and not known and self._is_unknown(seen.digest))
         if self._ahead.full:
             self._settle()
