@@ -11,7 +11,7 @@ from runner.tensors import ELEMENT_TYPES
 from schemas.ops import TensorType
 
 #: Operations that are compiled together: with more, the compiler's fixed cost is hardly less for each.
-MOST = 16
+MOST = 24
 #: A case with few such operations is not worth the sample that is run again alone.
 FEWEST = 4
 #: A case that has had its sample gains from any two.

@@ -27,7 +27,7 @@ from schemas.opwords import OpStatus
 from schemas.words import StageStatus
 
 _FOLDER = "joined"
-#: One in so many of what passed is run again alone, and one of a case at least.
+#: One of so many that passed is run again alone, and one of a case at least.
 _SAMPLE = 50
 #: So many operations together may take as long without a word as one alone: a joined compilation takes longer.
 _PATIENCE = 8
@@ -126,9 +126,8 @@ class Lane:
         return believed
 
     def _sample(self, passed: Mapping[str, OpResult]) -> list[str]:
-        drawn = sorted((self._draw(digest), digest) for digest in passed)
-        least = 0 if self.rejudged else 1
-        return [digest for place, (number, digest) in enumerate(drawn) if place < least or not number % _SAMPLE]
+        due = max(1, (self.joined + self.rejudged + len(passed)) // _SAMPLE) - self.rejudged
+        return sorted(passed, key=self._draw)[: max(0, due)]
 
     def _draw(self, digest: str) -> int:
         seeded = hashlib.sha256(f"{self._work.job.case.seed}:{digest}".encode())
