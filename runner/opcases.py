@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from runner.folder import Keep, ShardFolder
-from runner.options import Options
+from runner.options import Engine, Options
 from runner.order import op_timeout_of
 from runner.protocol import Job, OpByOp
 from runner.stages.plan import LAST_STAGE
@@ -35,6 +35,7 @@ def op_by_op(case: Case, folder: ShardFolder, options: Options, reproduce: str) 
         timeout=op_timeout_of(case, options.timeout_scale),
         made=folder.provenance,
         only=options.op,
+        joins=options.engine is Engine.AUTO,
         profile=options.profile_ops,
     )
 

@@ -36,6 +36,7 @@ class OpByOp(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float  # seconds of one operation
     made: Provenance = Provenance()  # tools, device and host: what a result depends on beside the operation
     only: str = ""  # an index, a digest's beginning or a name: nothing else is run, and that anew
+    joins: bool = True  # several operations may share a compilation; what does not pass there is run alone
     profile: bool = False  # also measure how long each operation takes
 
 

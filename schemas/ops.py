@@ -95,11 +95,12 @@ class OpUse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
     why: str = ""
 
 
-class OpStarted(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="op-started"):
+class OpStarted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="op-started"):
     """An operation was begun in a case. Without a later result it was in flight when its process died."""
 
     case: str
     digest: str
+    joined: bool = False  # together with others: what died then was not necessarily its doing
 
 
 OpLine = OpResult | OpUse | OpStarted

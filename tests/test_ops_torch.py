@@ -262,3 +262,22 @@ def test_values_that_nobody_reads_any_more_are_let_go(tmp_path: Path) -> None:
 def test_two_walks_give_the_same_keys(tmp_path: Path) -> None:
     first = [digest_of(program_of(each).key) for each in places_of(tmp_path / "a", MLP) if each.program]
     assert first == [digest_of(program_of(each).key) for each in places_of(tmp_path / "b", MLP) if each.program]
+
+
+def test_values_stay_as_they_were_when_a_later_operator_writes_into_them() -> None:
+    import torch  # noqa: PLC0415 - loads PyTorch
+    from torch.export import export  # noqa: PLC0415 - likewise
+
+    from runner.ops.torch_interpret import interpret  # noqa: PLC0415 - likewise
+
+    class Plus(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x + 1
+
+    program = export(Plus(), (torch.ones(3),))
+    (add,) = [each for each in program.graph.nodes if each.op == "call_function"]
+    with program.graph.inserting_after(add):
+        program.graph.call_function(torch.ops.aten.mul_.Tensor, (add, 5.0))
+    plus, times = list(interpret(program, (torch.ones(3),)))
+    assert plus.value.tolist() == times.args[0].tolist() == [2, 2, 2]
+    assert times.value.tolist() == [10, 10, 10]

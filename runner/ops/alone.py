@@ -16,7 +16,7 @@ from runner.lowerings import LOWERINGS
 from runner.ops import ladder, profile
 from runner.ops.isolation import Say, peak_bytes
 from runner.ops.messages import COMPILE, IMPORT, PROFILE, RUN, VERIFY, Begun, Done, Last, Made
-from runner.ops.program import OpProgram
+from runner.ops.program import OpProgram, Part
 from runner.quarantine import LOST
 from runner.work import Imported, Work, present
 from schemas.case import Case
@@ -37,6 +37,18 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     executes: bool
     verifies: bool
     profiles: bool
+
+
+class Shared(msgspec.Struct, frozen=True, kw_only=True):
+    """What a joined compilation left for one of its operations; ``seconds`` is the operation's share."""
+
+    compiled: pathlib.Path
+    entry: str  # what its function is called there
+    flags: tuple[str, ...]
+    seconds: float
+    peak_rss_bytes: int | None
+    dispatches: int | None
+    ir: tuple[tuple[str, str], ...]
 
 
 def case_of(case: Case, backend: OpBackend) -> Case:
@@ -60,13 +72,39 @@ class Alone:
     def run(self, say: Say) -> None:
         """All steps up to the first that does not pass; what is wrong with one is said, never raised."""
         self._go(say, self._steps())
+        self._end(say)
 
     def only_import(self, say: Say) -> None:
         """The first step, for a bundle of what is known to fail later."""
         self._go(say, self._steps()[:1])
+        self._end(say)
 
-    def _go(self, say: Say, steps: Sequence[tuple[str, Callable[[], Done]]]) -> None:
-        def tell(message: Begun | Made | Done | Last) -> None:
+    def part(self, say: Say) -> Part | None:
+        """The first step, with no last word: the module, for a joined one. None where the step does not pass."""
+        if not self._go(say, self._steps()[:1]):
+            return None
+        return Part(present(self._work.imported, "module"), present(self._work.lowered, "module"))
+
+    def go_on(self, say: Say, shared: Shared) -> None:
+        """The steps after the first, of which the compiler's was done for several operations at once."""
+        work = self._work
+        imported = present(work.imported, "module")
+        entry = msgspec.structs.replace(imported.entry, name=shared.entry)
+        work.imported = msgspec.structs.replace(imported, entry=entry)
+        work.compiled, work.compiler_flags = shared.compiled, shared.flags
+        self._reached = OpStatus.COMPILED
+        step = OpStep(
+            name=COMPILE, status=StageStatus.PASS, seconds=shared.seconds, peak_rss_bytes=shared.peak_rss_bytes
+        )
+        texts = (("module", _beginning(imported.module)),) if _is_text(imported.module) else ()
+        ir = (*texts, *((name, _cut(text)) for name, text in shared.ir))
+        done = self._done(step=step, reached=self._reached, dispatches=shared.dispatches, ir=ir)
+        say(msgspec.json.encode(done))
+        self._go(say, self._steps()[2:])
+        self._end(say)
+
+    def _go(self, say: Say, steps: Sequence[tuple[str, Callable[[], Done]]]) -> bool:
+        def tell(message: Begun | Made | Done) -> None:
             say(msgspec.json.encode(message))
 
         for name, step in steps:
@@ -76,8 +114,12 @@ class Alone:
                 tell(self._made(self._work.imported))
             tell(done)
             if done.step.status is not StageStatus.PASS:
-                break
-        tell(Last(flags=Flags(compiler=self._work.compiler_flags, runtime=self._work.runtime_flags)))
+                return False
+        return True
+
+    def _end(self, say: Say) -> None:
+        flags = Flags(compiler=self._work.compiler_flags, runtime=self._work.runtime_flags)
+        say(msgspec.json.encode(Last(flags=flags)))
 
     def _steps(self) -> tuple[tuple[str, Callable[[], Done]], ...]:
         steps: list[tuple[str, Callable[[], Done]]] = [(IMPORT, self._import), (COMPILE, self._compile)]
@@ -187,5 +229,8 @@ def _is_text(file: pathlib.Path) -> bool:
 
 
 def _beginning(file: pathlib.Path) -> str:
-    text = file.read_text(errors="replace")
+    return _cut(file.read_text(errors="replace"))
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= _IR else text[:_IR] + " …"

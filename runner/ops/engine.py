@@ -5,21 +5,24 @@ from __future__ import annotations
 import pathlib
 import shutil
 import sys
+from collections.abc import Iterator
 
 import msgspec
 
 from runner.failures import StageFailure
 from runner.ops import bundles, results
+from runner.ops.ahead import Ahead, Seen
 from runner.ops.alone import LOG, Alone, Wish
 from runner.ops.chosen import Chosen
 from runner.ops.isolation import Isolation, Limits
 from runner.ops.journal import OpJournal
 from runner.ops.keys import SHOWN, digest_of
+from runner.ops.lane import Lane
 from runner.ops.program import OpProgram, Place, Walker
 from runner.ops.store import OpStore
 from runner.ops.totals import Tally
 from runner.protocol import OpByOp
-from runner.work import Work
+from runner.work import Work, present
 from schemas.ops import OpResult, OpUse
 from schemas.words import StageStatus
 
@@ -40,29 +43,65 @@ class Engine:
         self._store = store
         self._chosen = Chosen(settings.only)
         self._journal = OpJournal(pathlib.Path(settings.journal))
-        self._isolation = Isolation(Limits(seconds=settings.timeout, memory=case.memory_limit))
+        limits = Limits(seconds=settings.timeout, memory=case.memory_limit)
+        self._isolation = Isolation(limits)
         self._compiler = next((each.sha256 for each in settings.made.tools if each.name == "iree-compile"), "")
+        self.lane = Lane(
+            work, wish, store=store, journal=self._journal, limits=limits, alone=self._run, blank=self._blank
+        )
+        self._joins = settings.joins and self._chosen.all and not settings.profile
+        self._ahead = Ahead()
+        self._passed: dict[str, OpResult] = {}  # by digest: found out together with others
         self._infra = 0  # failures of the machine in a row
         self.tally = Tally(walker.backend)
 
     def run(self) -> None:
         """Walk to the end. Raises what the walker raises; StageFailure where the machine fails, or nothing is meant."""
         try:
-            for index, place in enumerate(self._walker.places()):
-                self._take(index, place)
+            for index, place in self._walked():
+                self._see(Seen(index, place, "" if place.program is None else digest_of(place.program.key)))
+            self._settle()
             self._chosen.check()
         finally:
             self._journal.close()
 
-    def _take(self, index: int, place: Place) -> None:
-        program = place.program
-        digest = "" if program is None else digest_of(program.key)
+    def _walked(self) -> Iterator[tuple[int, Place]]:
+        """The walker's places; where it gives up, what it had said before is gone through first."""
+        try:
+            yield from enumerate(self._walker.places())
+        except Exception:
+            self._settle()
+            raise
+
+    def _see(self, seen: Seen) -> None:
+        known = seen.digest in self.tally.results or seen.digest in self._ahead.wanted
+        self._ahead.add(seen, known=known, wanted=self._joins and not known and self._is_unknown(seen.digest))
+        if self._ahead.full:
+            self._settle()
+
+    def _is_unknown(self, digest: str) -> bool:
+        """Whether the operation is to be found out, and may be together with others."""
+        if not digest or not self.lane.open or digest in self._journal.results or self._journal.suspect(digest):
+            return False
+        return self._store.find(digest) is None
+
+    def _settle(self) -> None:
+        """Go through what was seen, in its order; what is unknown and numerous enough is tried together before."""
+        ahead, self._ahead = self._ahead, Ahead()
+        if len(ahead.wanted) >= self.lane.fewest:
+            for digest, result in self.lane.run(ahead.wanted).items():
+                self._passed[digest] = self._said(result)
+        for seen in ahead.places:
+            self._take(*seen)
+
+    def _take(self, index: int, place: Place, digest: str) -> None:
         if not self._chosen.takes(index, place.name, digest):
             return
-        if program is None:
+        if not digest:
             self.tally.skip()
         else:
-            result = self.tally.results.get(digest) or self._obtain(program, digest)
+            result = self.tally.results.get(digest) or self._passed.pop(digest, None)
+            result = result or self._obtain(present(place.program, "program"), digest)
             self.tally.use(result)
             _tell(index, place, result)
         case = self._work.job.case
@@ -87,9 +126,7 @@ class Engine:
         known = self._journal.results.get(digest)
         if known is not None and self._chosen.all:
             return known
-        reproduce = f"{self._settings.reproduce} --op {digest[:SHOWN]}"
-        target = self._work.job.target.name
-        start = results.blank(program.key, digest, program.results, target, self._compiler)
+        start = self._blank(program, digest)
         if self._journal.begun(digest) > 1 and self._chosen.all:
             result = results.in_flight(start)
         else:
@@ -100,9 +137,18 @@ class Engine:
                     self._store.keep(result)
             if result.reused and self._keeps(result):
                 result = self._bundle_again(result, program)
-        result = msgspec.structs.replace(result, reproduce=reproduce, target=target)
-        self._journal.result(result)
+        result = self._said(result)
         self._check_machine(result)
+        return result
+
+    def _blank(self, program: OpProgram, digest: str) -> OpResult:
+        return results.blank(program.key, digest, program.results, self._work.job.target.name, self._compiler)
+
+    def _said(self, result: OpResult) -> OpResult:
+        """The result as this case's journal has it from now on."""
+        reproduce = f"{self._settings.reproduce} --op {result.digest[:SHOWN]}"
+        result = msgspec.structs.replace(result, reproduce=reproduce, target=self._work.job.target.name)
+        self._journal.result(result)
         return result
 
     def _run(self, start: OpResult, program: OpProgram) -> OpResult:
@@ -169,13 +215,14 @@ def _tell(index: int, place: Place, result: OpResult) -> None:
     print(f"{name} {result.status.name}{judged}{at}{how}{why}", flush=True)
 
 
-def summary(engine_seconds: float, tally: Tally) -> dict[str, float]:
+def summary(engine_seconds: float, engine: Engine) -> dict[str, float]:
     """Metrics of the walk: seconds of its operations by step, of the walk itself, and how much was run here."""
-    here = [each for each in tally.results.values() if not each.reused]
+    here = [each for each in engine.tally.results.values() if not each.reused]
     seconds: dict[str, float] = {}
     for result in here:
         for step in result.steps:
             name = f"ops_{step.name}_seconds"
             seconds[name] = seconds.get(name, 0.0) + step.seconds
     walk = max(0.0, engine_seconds - sum(each.seconds for each in here))
-    return {**seconds, "ops_walk_seconds": walk, "ops_run_here": float(len(here))}
+    counts = {"ops_run_here": len(here), "ops_joined": engine.lane.joined, "ops_rejudged": engine.lane.rejudged}
+    return {**seconds, "ops_walk_seconds": walk, **{name: float(count) for name, count in counts.items()}}

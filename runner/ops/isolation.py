@@ -30,10 +30,14 @@ Say = Callable[[bytes], None]
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds, and the bytes that this process and the other one may hold together."""
+    """Seconds, and the bytes that this process and the other one may hold together.
+
+    ``each``: it has the seconds anew whenever it has said something.
+    """
 
     seconds: float
     memory: int
+    each: bool = False
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,7 +104,9 @@ class Isolation:
         try:
             while True:
                 over = poll.poll(_TICK * 1000)
-                said += _drain(reader)
+                heard = _drain(reader)
+                said += heard
+                begun = time.monotonic() if heard and self._limits.each else begun
                 if over:
                     return b"".join(said), "", ""
                 reason, detail = self._verdict(pid, begun, base, room)

@@ -22,12 +22,15 @@ class OpJournal:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.results: dict[str, OpResult] = {}  # by digest, of an earlier run of this case
         self._begun: Counter[str] = Counter()
+        self._joined: set[str] = set()
         self._used: set[int] = set()
         whole = 0
         for line, end in _whole_lines(path):
             whole = end
             if isinstance(line, OpResult):
                 self.results[line.digest] = line
+            elif isinstance(line, OpStarted) and line.joined:
+                self._joined.add(line.digest)
             elif isinstance(line, OpStarted):
                 self._begun[line.digest] += 1
             else:
@@ -37,12 +40,16 @@ class OpJournal:
         os.lseek(self._file, 0, os.SEEK_END)
 
     def begun(self, digest: str) -> int:
-        """How often it was begun before; an operation without a result was then in flight when its process died."""
+        """How often it was begun alone before; one without a result was then in flight when its process died."""
         return self._begun[digest]
 
-    def start(self, case: str, digest: str) -> None:
+    def suspect(self, digest: str) -> bool:
+        """Whether it was begun before, alone or with others: it is not to be begun together with others again."""
+        return digest in self._joined or self._begun[digest] > 0
+
+    def start(self, case: str, digest: str, *, joined: bool = False) -> None:
         """An operation is about to be run."""
-        self._append(OpStarted(case=case, digest=digest))
+        self._append(OpStarted(case=case, digest=digest, joined=joined))
 
     def result(self, result: OpResult) -> None:
         """An operation was run, or taken from the store."""

@@ -11,6 +11,12 @@ from schemas.record import ErrorInfo, Flags, OutputComparison
 IMPORT, COMPILE, RUN, VERIFY, PROFILE = "import", "compile", "run", "verify", "profile"
 
 
+class Turn(msgspec.Struct, frozen=True, tag_field="event", tag="turn"):
+    """What follows is said of the operation with this number, of several that share a process."""
+
+    number: int
+
+
 class Begun(msgspec.Struct, frozen=True, tag_field="event", tag="begun"):
     """A step begins."""
 
@@ -44,6 +50,6 @@ class Last(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="la
     flags: Flags = Flags()
 
 
-Message = Begun | Made | Done | Last
+Message = Turn | Begun | Made | Done | Last
 
 MESSAGES: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)

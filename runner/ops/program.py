@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from runner.tensors import Array
 from runner.work import Golden, Imported
@@ -14,11 +14,12 @@ from schemas.opwords import OpBackend, OpSkip
 
 
 class OpProgram(Protocol):
-    """One operation of a model with real values; it lives in the case's process until the next place is asked for.
+    """One operation of a model with real values, in the case's process.
 
-    Making one must be cheap: of most places only ``key`` is read, since their operation has been run already. What is
-    expensive belongs into the methods. They may be called several times, also in a forked process, where a crash, a
-    hang or an exit is that operation's result alone. Whatever they raise is that operation's failure.
+    Its values stay as they are for as long as it is held: until a few more places were asked for, since operations are
+    run together. Making one must be cheap: of most places only ``key`` is read, since their operation has been run
+    already. What is expensive belongs into the methods. They may be called several times, also in a forked process,
+    where a crash, a hang or an exit is that operation's result alone. Whatever they raise is that operation's failure.
     """
 
     @property
@@ -44,6 +45,13 @@ class OpProgram(Protocol):
         Text (``.mlir``) where it is small, so that a bug report can quote it. What it leaves beside the module (a
         ``model.onnx``, say) goes into the bundle of a failing operation.
         """
+
+
+class Part(NamedTuple):
+    """An operation's module as it was imported, and as it goes to the compiler."""
+
+    imported: Imported
+    lowered: pathlib.Path
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from runner import signature
 from runner.backends.iree import IR_FOLDER
 from runner.ops import ladder
 from runner.ops.isolation import Ended
-from runner.ops.messages import COMPILE, IMPORT, MESSAGES, VERIFY, Begun, Done, Last, Made, Message
+from runner.ops.messages import COMPILE, IMPORT, MESSAGES, VERIFY, Begun, Done, Last, Made, Message, Turn
 from runner.process import signal_name
 from schemas.ops import OpKey, OpResult, OpStep, TensorType
 from schemas.opwords import OpStatus
@@ -51,9 +51,25 @@ def read(lines: Sequence[bytes]) -> Story:
         elif isinstance(message, Done):
             done.append(message)
             running = ""
-        else:
+        elif isinstance(message, Last):
             last = message
     return Story(done=tuple(done), running=running, made=made, last=last)
+
+
+def by_turn(lines: Sequence[bytes]) -> dict[int, list[bytes]]:
+    """What several operations' one process said, by their numbers; what is no message ends it."""
+    found: dict[int, list[bytes]] = {}
+    current: list[bytes] = []
+    for line in lines:
+        try:
+            message: Message = MESSAGES.decode(line)
+        except (msgspec.MsgspecError, UnicodeError):
+            break
+        if isinstance(message, Turn):
+            current = found.setdefault(message.number, [])
+        else:
+            current.append(line)
+    return found
 
 
 def blank(key: OpKey, digest: str, results: tuple[TensorType, ...], target: str, compiler: str) -> OpResult:

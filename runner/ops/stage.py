@@ -38,8 +38,8 @@ def op_by_op(work: Work) -> None:
     finally:
         seconds = time.perf_counter() - begun
         work.ops = engine.tally.totals(seconds)
-        work.metrics |= summary(seconds, engine.tally)
-        work.notes = (*work.notes, *walker.notes(), *_notes(work, engine.tally, store))
+        work.metrics |= summary(seconds, engine)
+        work.notes = (*work.notes, *walker.notes(), *engine.lane.notes(), *_notes(work, engine.tally, store))
     if not engine.tally.uses and not settings.only:
         raise StageFailure("the model has no operations", "a walk found nothing that computes a tensor")
 

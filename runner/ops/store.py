@@ -10,9 +10,10 @@ import contextlib
 import hashlib
 import os
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
+from filelock import Timeout
 
 from runner.backends import compile_flags
 from runner.backends.tuning import tuning_flags
@@ -75,6 +76,35 @@ class OpStore:
             yield
         finally:
             lock.release()
+
+    @contextlib.contextmanager
+    def claimed_at_once(self, digests: Iterable[str]) -> Iterator[tuple[str, ...]]:
+        """Hold those of the operations that nobody holds now, in the order given.
+
+        It never waits: whoever waits for one with others in hand may be waited for in turn.
+        """
+        mine: list[str] = []
+        with contextlib.ExitStack() as held:
+            names: set[str] = set()
+            for digest in digests:
+                name = f"op-{self._name(digest)[:_STRIPE]}"
+                if name not in names and not self._acquired(name, held):
+                    continue
+                names.add(name)
+                mine.append(digest)
+            yield tuple(mine)
+
+    def _acquired(self, name: str, held: contextlib.ExitStack) -> bool:
+        try:
+            lock = self._store.lock(name)
+            lock.acquire(blocking=False)
+        except Timeout:
+            return False
+        except OSError as error:
+            self.trouble = error.strerror or str(error)
+            return True
+        held.callback(lock.release)
+        return True
 
     def find(self, digest: str) -> OpResult | None:
         """The operation's result as this case would have come to it; None where nobody has, or none that decides."""

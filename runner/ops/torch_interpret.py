@@ -38,18 +38,21 @@ class Computed(NamedTuple):
 def interpret(program: ExportedProgram, inputs: Sequence[torch.Tensor]) -> Iterator[Computed]:
     """Every node that calls something, in the program's order; values that no later node reads are let go.
 
-    Arguments that an operator changes are told as copies made before. Raises TypeError for a program that takes
-    something other than tensors and constants.
+    Arguments that an operator changes are told as copies made before. Where the program has such an operator, all
+    values are told as copies, since a view of what it changes may have been told long before.
+
+    Raises TypeError for a program that takes something other than tensors and constants.
     """
     values: dict[fx.Node, Any] = dict(_bound(program, inputs))
     last = _last_readers(program.graph)
+    changes = any(_changes(node) for node in program.graph.nodes)
     for node in program.graph.nodes:
         if node.op == "get_attr":
             values[node] = _attribute(program.graph_module, str(node.target))
         elif node.op == "call_function":
             computed = _call(node, values)
             values[node] = computed.value
-            yield computed
+            yield _apart(computed) if changes else computed
             del computed
         for read in last.get(node, ()):
             del values[read]
@@ -61,7 +64,7 @@ def _call(node: fx.Node, values: dict[fx.Node, Any]) -> Computed:
     told = Computed(node, args, kwargs, MISSING)
     if not told.fed:
         return told
-    if isinstance(node.target, OpOverload) and node.target._schema.is_mutable:  # noqa: SLF001 - PyTorch's only way
+    if _changes(node):
         told = told._replace(args=_copied(args), kwargs=_copied(kwargs))
     try:
         with torch.no_grad():
@@ -69,6 +72,18 @@ def _call(node: fx.Node, values: dict[fx.Node, Any]) -> Computed:
     except Exception as error:  # noqa: BLE001 - PyTorch's kernels raise exceptions of any kind
         return told._replace(error=error)
     return told._replace(value=made)
+
+
+def _changes(node: fx.Node) -> bool:
+    """Whether it calls an operator that writes into an argument."""
+    return isinstance(node.target, OpOverload) and node.target._schema.is_mutable  # noqa: SLF001 - PyTorch's only way
+
+
+def _apart(computed: Computed) -> Computed:
+    """The same with values that nothing else refers to."""
+    return computed._replace(
+        args=_copied(computed.args), kwargs=_copied(computed.kwargs), value=_copied(computed.value)
+    )
 
 
 def _copied(values: Any) -> Any:
