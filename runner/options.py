@@ -18,6 +18,7 @@ from runner.optionvalues import chosen
 from runner.overrides import OVERRIDES, depth_of, settings_of
 from schemas.case import Setting
 from schemas.errors import UsageError
+from schemas.partial import Half
 from schemas.words import Depth, Lowering, Mode, Path, Stage
 
 
@@ -27,6 +28,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     names: tuple[str, ...] = ()
     bundles: tuple[str, ...] = ()  # the names, where they are folders with a bundle.json
     shard: str | None = None
+    half: Half | None = None
+    handover: pathlib.Path = pathlib.Path("handover")
     target: str | None = None
     suite: str | None = None
     suites: pathlib.Path = pathlib.Path("suites")
@@ -76,6 +79,7 @@ def parse(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None =
             **given,
             "names": () if bundles else names,
             "bundles": bundles,
+            "half": Half(given["half"]) if given["half"] else None,
             "tests": optionvalues.pattern(given["tests"]),
             "stages": optionvalues.stages("--stages", given["stages"]),
             "skip_stages": optionvalues.stages("--skip-stages", given["skip_stages"]),
@@ -116,6 +120,8 @@ def _check(options: Options) -> None:
         )
     if not options.shard and not options.names and not options.bundles:
         raise UsageError("nothing to run", "give --shard SUITE/TARGET[/N], or CASE-OR-MODEL with --target; see --help")
+    if options.half is not None:
+        _check_half(options)
     _check_of_models(options)
     if options.jobs is not None and options.jobs < 1:
         raise UsageError(f"--jobs {options.jobs}: at least one case must run at a time", "give 1 or more")
@@ -123,6 +129,16 @@ def _check(options: Options) -> None:
         raise UsageError(f"--timeout-scale {options.timeout_scale:g}: not above zero", "give a factor such as 2 or 0.5")
     if options.durations < 0:
         raise UsageError(f"--durations {options.durations}: below zero", "give how many cases to print")
+
+
+def _check_half(options: Options) -> None:
+    if not options.shard:
+        raise UsageError(f"--half {options.half} belongs to --shard", "name the shard, or leave it out")
+    for option, value in (("--stages", options.stages), ("--skip-stages", options.skip_stages)):
+        if value:
+            raise UsageError(f"{option} and --half: the half says which stages are run", f"leave {option} out")
+    if options.resume and options.half is Half.BUILD:
+        raise UsageError("--resume: a build is not gone on with", "run it again; it leaves nothing of the first one")
 
 
 def _check_of_models(options: Options) -> None:

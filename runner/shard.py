@@ -62,9 +62,9 @@ class ShardRun:
         self._on_ci = on_ci
         self._attempt = int(os.environ.get("GITHUB_RUN_ATTEMPT") or 1)
         rules = Rules(level=options.cleanup, limit=options.bundle_limit)
-        self._folder = ShardFolder(batch.folder, options.keep, rules)
-        self._stages = {case.id: _stages(case, batch, options) for case in batch.cases}
-        self._cases = {case.id: _expecting(case, self._stages[case.id]) for case in batch.cases}
+        self._folder = self._make_folder(rules)
+        self._stages = {case.id: self._stages_of(case) for case in batch.cases}
+        self._cases = {case.id: self._expecting(case) for case in batch.cases}
         self._needs = {case.id: machine_needs(case, self._stages[case.id]) for case in batch.cases}
         self._records: dict[str, Record] = {}
         self._sources = Sources(
@@ -83,7 +83,7 @@ class ShardRun:
         deadline = time.monotonic() + self._batch.target.shard_timeout
         paths = frozenset(case.path for case in self._batch.cases)
         self._readiness = devices.probe(self._toolchain, self._batch.target, self._needed(), paths)
-        collected = provenance.collect(self._toolchain, self._readiness.device)
+        collected = self._collect()
         self._folder.provenance = collected
         header = self._header(collected)
         state = load_resumable(self._folder.journal, header) if self._options.resume else JournalState()
@@ -105,6 +105,26 @@ class ShardRun:
             trouble = self._close_journal(finished if stop is Stop.DONE else None)
         self._folder.finish()
         return self._outcome(stop, trouble or self._write_reports(finished))
+
+    def _make_folder(self, rules: Rules) -> ShardFolder:
+        return ShardFolder(self._batch.folder, self._options.keep, rules)
+
+    def _make_journal(self, header: ShardHeader, keep: int) -> Journal:
+        return Journal(self._folder.journal, header, keep=keep)
+
+    def _stages_of(self, case: Case) -> tuple[Stage, ...]:
+        if case.id in self._batch.bundles:
+            return self._batch.bundles[case.id].run
+        return plan(case, self._options.stages, self._options.skip_stages)
+
+    def _expecting(self, case: Case) -> Case:
+        """Without its expectation where the failing stage is not run: passing is no surprise then."""
+        if case.expectation is None or case.expectation.stage in self._stages[case.id]:
+            return case
+        return msgspec.structs.replace(case, expectation=None)
+
+    def _collect(self) -> Provenance:
+        return provenance.collect(self._toolchain, self._readiness.device)
 
     def starting(self, planned: Planned) -> tuple[Job, str] | None:
         """Make a case's folders and journal its start; a case that finds no room for them has its record at once."""
@@ -206,7 +226,8 @@ class ShardRun:
             return Stop.DONE
         with ExitStack() as stack:
             # It loads what the cases need while the sources are made.
-            zygote = stack.enter_context(Zygote(self._folder.zygote_log, self._worker()))
+            worker = self._worker([*real, *self._doubtful()])
+            zygote = stack.enter_context(Zygote(self._folder.zygote_log, worker))
             ready = self._supply(real, stopped)
             zygote.wait_ready()
             scheduler = Scheduler(zygote, self, jobs=jobs, deadline=deadline, stopped=stopped)
@@ -239,11 +260,11 @@ class ShardRun:
             return bundle_command(resumed.named, self._options)
         return reproduce_command(case, self._options)
 
-    def _worker(self) -> str:
+    def _worker(self, cases: Sequence[Case]) -> str:
         """Without onnx and the compiler where no case loads a model: a machine that only runs may lack both."""
-        if Stage.SETUP not in self._needed():
+        loaded = [case for case in cases if Stage.SETUP in self._stages[case.id]]
+        if not loaded:
             return LIGHT_WORKER
-        loaded = (case for case in self._cases.values() if Stage.SETUP in self._stages[case.id])
         return TORCH_WORKER if any(_is_torch(case) for case in loaded) else DEFAULT_WORKER
 
     def _needed(self) -> frozenset[Stage]:
@@ -305,7 +326,7 @@ class ShardRun:
         """Make the folder and open the journal; CannotStartError where nothing can be written."""
         try:
             self._folder.begin(resumed=state.header is not None)
-            self._journal = Journal(self._folder.journal, header, keep=state.size)
+            self._journal = self._make_journal(header, state.size)
         except OSError as error:
             raise CannotStartError(
                 f"{self._folder.root}: {error.strerror or error}",
@@ -356,19 +377,6 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _stages(case: Case, batch: Batch, options: Options) -> tuple[Stage, ...]:
-    if case.id in batch.bundles:
-        return batch.bundles[case.id].run
-    return plan(case, options.stages, options.skip_stages)
-
-
 def _is_torch(case: Case) -> bool:
     """Whether the case's model is a PyTorch module; a wrong guess costs seconds, no more."""
     return case.skip is None and (case.path is Path.TORCH_MLIR or case.model.startswith("torch/"))
-
-
-def _expecting(case: Case, stages: tuple[Stage, ...]) -> Case:
-    """Without its expectation where the failing stage is not run: passing is no surprise then."""
-    if case.expectation is None or case.expectation.stage in stages:
-        return case
-    return msgspec.structs.replace(case, expectation=None)

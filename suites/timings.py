@@ -14,6 +14,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
@@ -22,6 +23,7 @@ from schemas.codec import decode
 from schemas.errors import Location, ManifestError
 from schemas.words import Depth, SourceKind
 from suites import catalog
+from suites.buildon import whole_because
 from suites.findings import Findings
 from suites.nodes import shown
 
@@ -40,6 +42,9 @@ _GUESS: Mapping[SourceKind, float] = {
     SourceKind.PYTHON: _FILE_GUESS,
 }
 _OPS_GUESS = 60.0
+#: Of a case's seconds, what the device is needed for where nothing is recorded: to run it and to compare.
+_SMALL_SHARE = 0.1
+_LARGE_SHARE = 1 / 3
 _DIGITS = 2
 _OPS = "+op-by-op"  # ends the keys of cases that go op by op, which take another time than whole models
 
@@ -50,6 +55,8 @@ class TimingsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     schema: str = TIMINGS_SCHEMA
     target: str
     seconds: dict[str, float]
+    #: What of it the device was needed for, where the rest was built elsewhere; absent where nothing was.
+    device_seconds: dict[str, float] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Timings:
@@ -58,6 +65,8 @@ class Timings:
     def __init__(self, files: Mapping[str, TimingsFile]) -> None:
         self._recorded = {target: file.seconds for target, file in files.items()}
         self._medians = {target: _family_medians(file.seconds) for target, file in files.items()}
+        self._on_device = {target: file.device_seconds or {} for target, file in files.items()}
+        self._device_medians = {target: _family_medians(known) for target, known in self._on_device.items() if known}
 
     def seconds(self, target: str, case: Case) -> float:
         """Seconds this case is expected to take on a target, set-up of the job not included."""
@@ -67,15 +76,40 @@ class Timings:
         known = self._recorded.get(target, {}).get(key)
         if known is not None:
             return known
-        medians = self._medians.get(target, {})
-        for family in (family_of(key, case.tags), folder_of(key), _whole(key)):
-            if family in medians:
-                return medians[family]
+        found = _of_family(self._medians.get(target, {}), key, case)
+        if found is not None:
+            return found
         return _OPS_GUESS if key != case.key else _GUESS.get(case.source.kind, _FILE_GUESS)
+
+    def device_seconds(self, target: str, case: Case) -> float:
+        """Seconds for which a case needs the target's own machine, where the rest of it is built elsewhere."""
+        if case.skip is not None or whole_because(case):
+            return self.seconds(target, case)
+        known = self._on_device.get(target, {}).get(case.key)
+        if known is None:
+            known = _of_family(self._device_medians.get(target, {}), case.key, case)
+        share = _SMALL_SHARE if case.source.kind is SourceKind.ONNX_NODE else _LARGE_SHARE
+        return self.seconds(target, case) * share if known is None else known
+
+    def build_seconds(self, target: str, case: Case) -> float:
+        """The rest of them: nothing for a case that the device runs as a whole."""
+        if case.skip is not None or whole_because(case):
+            return 0.0
+        return max(0.0, self.seconds(target, case) - self.device_seconds(target, case))
+
+    def recorded_on_device(self, target: str) -> Mapping[str, float]:
+        """What was recorded of a target's own machines, by case key."""
+        return self._on_device.get(target, {})
 
     def recorded(self, target: str) -> Mapping[str, float]:
         """What was recorded on a target, by case key."""
         return self._recorded.get(target, {})
+
+
+def _of_family(medians: Mapping[str, float], key: str, case: Case) -> float | None:
+    return next(
+        (medians[each] for each in (family_of(key, case.tags), folder_of(key), _whole(key)) if each in medians), None
+    )
 
 
 def key_of(key: str, depth: Depth) -> str:
@@ -137,7 +171,8 @@ def read_timings(suites_dir: Path, targets: tuple[str, ...] | None, findings: Fi
         except (OSError, msgspec.DecodeError) as error:
             findings.add(where, f"is no file of durations: {error}", remedy)
             continue
-        bad = [key for key, value in file.seconds.items() if not (math.isfinite(value) and value >= 0)]
+        every = (*file.seconds.items(), *(file.device_seconds or {}).items())
+        bad = [key for key, value in every if not (math.isfinite(value) and value >= 0)]
         if file.schema != TIMINGS_SCHEMA or file.target != path.stem or bad:
             wrong = f"schema {file.schema}, target {file.target}" + (
                 f", impossible durations of {bad[:3]}" if bad else ""
@@ -148,9 +183,13 @@ def read_timings(suites_dir: Path, targets: tuple[str, ...] | None, findings: Fi
     return Timings(files)
 
 
-def dump(target: str, seconds: Mapping[str, float]) -> bytes:
+def dump(target: str, seconds: Mapping[str, float], on_device: Mapping[str, float] = MappingProxyType({})) -> bytes:
     """The file's bytes: sorted by key, one line a case, two significant digits so that small changes leave it alone."""
-    rounded = TimingsFile(target=target, seconds={key: _rounded(seconds[key]) for key in sorted(seconds)})
+    rounded = TimingsFile(
+        target=target,
+        seconds={key: _rounded(seconds[key]) for key in sorted(seconds)},
+        device_seconds={key: _rounded(on_device[key]) for key in sorted(on_device)} if on_device else msgspec.UNSET,
+    )
     return msgspec.json.format(msgspec.json.encode(rounded), indent=1) + b"\n"
 
 
