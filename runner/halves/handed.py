@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from results.builds import BuildScan, BuildSource, partial_at, scan_build
 from runner.bundle.opened import Opened, open_bundle
 from runner.bundle.resumption import Resumption
 from runner.halves.place import build_folder, handover_folder, roots
@@ -15,23 +16,12 @@ from runner.select import Batch
 from schemas.case import Case
 from schemas.codec import encode_canonical
 from schemas.errors import UsageError
-from schemas.partial import PARTIALS, BuildFooter, BuildHeader, BuildStarted, CaseBuilt, Partial, PartialLine
+from schemas.partial import PARTIALS, BuildHeader, Partial
 from schemas.record import Provenance
 from schemas.words import Stage
 
 #: The signature of a case whose build is not there; equal in every run.
 LOST = "its build was lost"
-_LINES: msgspec.json.Decoder[PartialLine] = msgspec.json.Decoder(PartialLine)
-
-
-class Build(msgspec.Struct, frozen=True, kw_only=True):
-    """What one ``partial.jsonl`` says, as far as it can be read."""
-
-    header: BuildHeader
-    partials: dict[str, Partial]
-    started: frozenset[str]
-    complete: bool
-    provenance: Provenance
 
 
 class Handed(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,45 +34,20 @@ class Handed(msgspec.Struct, frozen=True, kw_only=True):
     lost: dict[str, str] = {}
 
 
-def read_build(path: pathlib.Path) -> Build | None:
-    """One file's partial records; None where it has no header. What cannot be read ends it."""
-    header: BuildHeader | None = None
-    partials: dict[str, Partial] = {}
-    started: set[str] = set()
-    footer: BuildFooter | None = None
-    for text in path.read_bytes().split(b"\n"):
-        try:
-            line = _LINES.decode(text)
-        except (msgspec.MsgspecError, UnicodeError):
-            break
-        if isinstance(line, BuildHeader):
-            header = line
-        elif isinstance(line, BuildStarted):
-            started.add(line.case)
-        elif isinstance(line, CaseBuilt):
-            partials[line.partial.case] = line.partial
-        else:
-            footer = line
-    if header is None:
-        return None
-    provenance = footer.provenance if footer is not None and footer.provenance.tools else header.provenance
-    open_cases = frozenset(started - partials.keys())
-    return Build(
-        header=header, partials=partials, started=open_cases, complete=footer is not None, provenance=provenance
-    )
-
-
 def handed_over(batch: Batch, handover: pathlib.Path) -> Handed:
     """What the build of a shard has left in ``handover``, or in the shard's own folder, for each case of ``batch``."""
     build, why = _newest(batch, handover)
     if build is None:
         return Handed(lost={case.id: why for case in batch.cases})
     places = [handover_folder(root, batch.suite, batch.target.name, batch.shard or 0) for root in roots(handover)]
+    known = {
+        case.id: partial_at(build.source.path, *build.spans[case.id]) for case in batch.cases if case.id in build.spans
+    }
     going: dict[str, Resumption] = {}
     whole: dict[str, str] = {}
     lost: dict[str, str] = {}
     for case in batch.cases:
-        partial = build.partials.get(case.id)
+        partial = known.get(case.id)
         if partial is None:
             lost[case.id] = _never_told(case, build)
         elif partial.whole:
@@ -92,34 +57,32 @@ def handed_over(batch: Batch, handover: pathlib.Path) -> Handed:
                 going[case.id] = _resumption(case, partial, places)
             except UsageError as error:
                 lost[case.id] = str(error)
-    known = {case.id: build.partials[case.id] for case in batch.cases if case.id in build.partials}
     return Handed(provenance=build.provenance, partials=known, going=going, whole=whole, lost=lost)
 
 
-def _newest(batch: Batch, handover: pathlib.Path) -> tuple[Build | None, str]:
+def _newest(batch: Batch, handover: pathlib.Path) -> tuple[BuildScan | None, str]:
     """The build of the newest attempt; or None, and why."""
-    found: list[Build] = []
+    found: list[BuildScan] = []
     why = f"no {PARTIALS} of {batch.name} was handed over: its build ended before it began, or left no artifact"
     for path in _candidates(batch, handover):
         try:
-            build = read_build(path)
+            build = scan_build(BuildSource(label=str(path.parent), path=path))
         except OSError as error:
             why = f"{path}: {error.strerror or error}"
             continue
-        if build is None:
-            why = f"{path}: it has no readable header"
-        elif (build.header.suite, build.header.target, build.header.shard) != (
-            batch.suite,
-            batch.target.name,
-            batch.shard,
-        ):
-            why = f"{path}: it is the build of another shard"
-        elif build.header.matrix_digest != batch.digest:
-            why = f"{path}: it was made from other cases or settings than today's"
+        objection = "it has no readable header" if build is None else _objection(build.header, batch)
+        if build is None or objection:
+            why = f"{path}: {objection}"
         else:
             found.append(build)
-    newest = max(found, key=lambda each: (each.header.attempt, each.complete, len(each.partials)), default=None)
+    newest = max(found, key=lambda each: (each.header.attempt, each.complete, len(each.spans)), default=None)
     return newest, why
+
+
+def _objection(header: BuildHeader, batch: Batch) -> str:
+    if (header.suite, header.target, header.shard) != (batch.suite, batch.target.name, batch.shard):
+        return "it is the build of another shard"
+    return "" if header.matrix_digest == batch.digest else "it was made from other cases or settings than today's"
 
 
 def _candidates(batch: Batch, handover: pathlib.Path) -> Iterator[pathlib.Path]:
@@ -129,7 +92,7 @@ def _candidates(batch: Batch, handover: pathlib.Path) -> Iterator[pathlib.Path]:
             yield path
 
 
-def _never_told(case: Case, build: Build) -> str:
+def _never_told(case: Case, build: BuildScan) -> str:
     if case.id in build.started:
         return f"{build.header.build_on} had begun to build it when its job ended"
     end = "came to its end without it" if build.complete else "ended before it"
