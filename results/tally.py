@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from results.device import Device
 from results.measured import is_unchecked, let_pass
 from results.view import kind_of
 from schemas.record import Record
@@ -36,6 +37,7 @@ class _Group:
         self.flaky = 0
         self.unchecked = 0
         self.would_fail = 0
+        self.device = Device()
 
 
 class _Signature:
@@ -57,6 +59,7 @@ def tally(records: Iterable[Record]) -> Tally:
         group.outcomes[record.outcome] += 1
         group.seconds += record.seconds
         group.flaky += record.flaky
+        group.device.add(record)
         if is_unchecked(record):
             group.unchecked += 1
             group.would_fail += bool(let_pass(record))
@@ -101,6 +104,7 @@ def _group(suite: str, target: str, group: _Group) -> GroupTotals:
         stages=dict(sorted(group.stages.items())),
         flaky=group.flaky,
         unchecked=Unchecked(group.unchecked, group.would_fail),
+        device=group.device.total(),
     )
 
 

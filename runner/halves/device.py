@@ -79,7 +79,11 @@ class DeviceRun(ShardRun):
         if case.id in self._handed.lost:
             self._take(unrun.prevented(case, LOST, self._handed.lost[case.id], **self._common(case)))
         elif partial is not None and partial.final is not None:
-            self._take(partial.final)
+            note = f"ended while it was built on {self._handed.build_on}; its logs are in the artifact of that build"
+            final = partial.final
+            if final.outcome is not Outcome.SKIP:
+                final = msgspec.structs.replace(final, notes=(*final.notes, note))
+            self._take(msgspec.structs.replace(final, attempt=self._attempt))
 
     def _doubtful(self) -> list[Case]:
         """Not the cases that failed while they were built: that was done a second time there."""

@@ -28,6 +28,7 @@ class Handed(msgspec.Struct, frozen=True, kw_only=True):
     """What the device does: cases by id that go on, that are run whole, that have ended, and that are lost (why)."""
 
     provenance: Provenance | None = None
+    build_on: str = ""
     partials: dict[str, Partial] = {}
     going: dict[str, Resumption] = {}
     whole: dict[str, str] = {}
@@ -57,7 +58,9 @@ def handed_over(batch: Batch, handover: pathlib.Path) -> Handed:
                 going[case.id] = _resumption(case, partial, places)
             except UsageError as error:
                 lost[case.id] = str(error)
-    return Handed(provenance=build.provenance, partials=known, going=going, whole=whole, lost=lost)
+    return Handed(
+        provenance=build.provenance, build_on=build.header.build_on, partials=known, going=going, whole=whole, lost=lost
+    )
 
 
 def _newest(batch: Batch, handover: pathlib.Path) -> tuple[BuildScan | None, str]:

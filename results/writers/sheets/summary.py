@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from results.device import DEVICE_HEADINGS, device_rows
 from results.view import View, title, unchecked_text
 from results.writers.sheets.book import Book
 from results.writers.sheets.cells import Tinted
@@ -22,6 +23,12 @@ def write_summary(book: Book, view: View) -> None:
     _verdict(sheet, head)
     _outcomes(sheet, head)
     _stages(sheet, head)
+    rows = list(device_rows(head.groups))
+    if rows:
+        sheet.section("Devices that only run: minutes of stages")
+        sheet.header(list(DEVICE_HEADINGS))
+        for row in rows:
+            sheet.row(list(row))
     if head.skips:
         sheet.section("Skipped, by reason")
         sheet.header(["reason", "cases"])
