@@ -44,7 +44,7 @@ def test_a_build_leaves_partial_records_and_no_record(built: TwoMachines) -> Non
     assert not list(built.root.joinpath("hosted").rglob("results.json"))
     for name, partial in partials.items():
         assert bool(partial.bundle) is (partial.final is None) is (name != "refused")
-        assert partial.model is (name == "code")
+        assert partial.model is (name == "code")  # its class has code for the outputs
         assert all(each.built_on == "cpu" for each in partial.stages)
     final = partials["refused"].final
     assert final is not None

@@ -125,7 +125,7 @@ class BuildRun(ShardRun):
                 bundle=handed.bundle,
                 digest=handed.digest,
                 size=handed.size,
-                model=self._splits[record.case].model,
+                model=self._splits[record.case].model and not handed.plain,
             )
         self._partials[record.case] = made
         return made

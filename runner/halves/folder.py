@@ -35,6 +35,7 @@ class Handed(msgspec.Struct, frozen=True, kw_only=True):
     bundle: str
     digest: str
     size: int
+    plain: bool
 
 
 class Handover(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +100,7 @@ class BuildFolder(ShardFolder):
             self.whole[case] = f"the bundles of its shard would pass the limit of {limit} (handover-total)"
         else:
             self._left -= size
-            self.handed[case] = Handed(bundle=name, digest=bundle.digest, size=size)
+            self.handed[case] = Handed(bundle=name, digest=bundle.digest, size=size, plain=bundle.state.plain)
 
 
 def goes_on(record: Record) -> bool:

@@ -107,8 +107,8 @@ def _resumption(case: Case, partial: Partial, places: list[pathlib.Path]) -> Res
     opened = _open(partial, places)
     if _definition(case) != _definition(opened.bundle.case):
         raise UsageError(f"{opened.named}: it was built with other settings", "give both halves the same ones")
-    parts = split(case)
-    run = (Stage.SETUP, *parts.left) if parts.model else parts.left
+    left = split(case).left
+    run = (Stage.SETUP, *left) if partial.model else left
     reused = (each for each in partial.stages if each.stage not in run)
     return Resumption(
         folder=str(opened.folder),
