@@ -160,6 +160,13 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_overrides(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--overrides",
+        metavar="TEXT",
+        default="",
+        help="several of them but the depth, as a workflow hands them on: 'opt-level=O3 save-ir=true'; as strong as "
+        "the environment, and before it",
+    )
     for name, row in OVERRIDES.items():
         if row.switch:
             group.add_argument(row.option, dest=name, nargs="?", const="true", metavar=row.takes, help=row.doc)

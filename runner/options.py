@@ -15,7 +15,7 @@ from runner.bundle.options import for_bundles, given_bundles, size_limit
 from runner.emit_forms import Form
 from runner.folder import Keep
 from runner.optionvalues import chosen
-from runner.overrides import OVERRIDES, depth_of, settings_of
+from runner.overrides import OVERRIDES, depth_of, pairs_of, settings_of
 from schemas.case import Setting
 from schemas.errors import UsageError
 from schemas.partial import Half
@@ -70,7 +70,8 @@ def parse(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None =
     What stands in ``environ`` counts where the command line says nothing.
     """
     given = vars(make_parser().parse_args(argv))
-    settings = settings_of({name: given.pop(name) for name in OVERRIDES}, environ or {})
+    environment = {**(environ or {}), **pairs_of(given.pop("overrides"))}
+    settings = settings_of({name: given.pop(name) for name in OVERRIDES}, environment)
     names = tuple(given["names"])
     bundles = given_bundles(names)
     keep = Keep(given["keep"]) if given["keep"] else (Keep.NONE if bundles else Keep.FAILED)
