@@ -24,11 +24,17 @@ MARK = "Generated from"
 #: Where a shard keeps downloads and compiled modules; relative, so that it is the same inside and outside a container.
 STORE = ".e2eshard-store"
 
-#: What it is kept under between runs; another matrix or compiler starts from the newest store of the same shard.
-STORE_KEY = "store-" + "-".join(
-    f"${{{{ {part} }}}}"
-    for part in ("runner.arch", "inputs.suite", "inputs.target", "inputs.shard", "inputs.compiler-version")
-)
+
+def _joined(*parts: str) -> str:
+    return "-".join(("store", *(f"${{{{ {part} }}}}" for part in parts)))
+
+
+#: What it is kept under between runs: the newest store of the same shard is the next best to one of the same contents,
+#: then that of any shard of the target, since cases move between them.
+STORE_OF_TARGET = _joined("runner.arch", "inputs.suite", "inputs.target")
+STORE_KEY = _joined("runner.arch", "inputs.suite", "inputs.target", "inputs.shard", "inputs.compiler-version")
+#: How long what one job hands to the next one is kept: as long as somebody may run the failed jobs again.
+HANDOVER_DAYS = 5
 
 
 class Naming(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +59,8 @@ class Naming(msgspec.Struct, frozen=True, kw_only=True):
 
 def suite_workflow(suite: Suite, matrix: Matrix, targets: dict[str, Target], naming: Naming) -> str:
     """``suite-<suite>.yml``; ``targets`` maps names to the targets of the suite."""
-    jobs = [_job(job, targets[job.target]) for job in shard_jobs(matrix)]
+    builders = {plan.target: targets[plan.build.target] for plan in matrix.targets if plan.build is not None}
+    jobs = [_job(job, targets[job.target], builders.get(job.target)) for job in shard_jobs(matrix)]
     return template("suite.yml.j2").render(
         header=naming.header(suite.file),
         remake=naming.remake,
@@ -75,8 +82,11 @@ def shard_workflow(targets: tuple[Target, ...], naming: Naming) -> str:
         suites_dir=naming.suites_dir,
         store=STORE,
         store_key=STORE_KEY,
+        store_of_target=STORE_OF_TARGET,
         cache_minutes=timeouts.CACHE_MINUTES,
         upload_minutes=timeouts.UPLOAD_MINUTES,
+        download_minutes=timeouts.DOWNLOAD_MINUTES,
+        handover_days=HANDOVER_DAYS,
         **_common(),
     )
 
@@ -101,17 +111,30 @@ def _common() -> dict[str, Any]:
     }
 
 
-def _job(job: ShardJob, target: Target) -> dict[str, Any]:
+def _job(job: ShardJob, target: Target, builder: Target | None) -> dict[str, Any]:
     minutes = timeouts.timeouts(target)
     return {
         "id": job.id,
         "target": target.name,
-        "at_once": job.at_once(target.capacity),
+        # While one shard has the device, the next one is built.
+        "at_once": job.at_once(target.capacity * (1 if builder is None else 2)),
+        "build": None if builder is None else _build(builder),
         "runs_on": json.dumps(target.runs_on),
         "container": _container(target.container),
         "packages": " ".join(target.setup_packages),
         "environment": target.secrets_environment or "",
         "secrets": target.secrets,
+        "job_minutes": minutes.job,
+        "run_minutes": minutes.run,
+    }
+
+
+def _build(builder: Target) -> dict[str, Any]:
+    minutes = timeouts.timeouts(builder)
+    return {
+        "runs_on": json.dumps(builder.runs_on),
+        "container": _container(builder.container),
+        "packages": " ".join(builder.setup_packages),
         "job_minutes": minutes.job,
         "run_minutes": minutes.run,
     }

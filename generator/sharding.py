@@ -41,6 +41,24 @@ def rules_of(target: Target, added_setup: float = 0.0) -> Rules:
     )
 
 
+#: Of the builder's shard-timeout, what its part of a shard is planned to take at most: an estimate needs room.
+_OF_TIMEOUT = 0.5
+
+
+def limit_of(builder: Target, rules: Rules) -> int:
+    """Milliseconds of work that one shard may ask of the machine that builds it, all lanes together."""
+    return max(1, round(milliseconds(builder.shard_timeout) * _OF_TIMEOUT) * rules.lanes)
+
+
+def weighed(device: Mapping[str, int], rules: Rules, build: Mapping[str, int], limit: int) -> dict[str, int]:
+    """One cost a case where two machines share it: its device's, or its build's as far as that part is of ``limit``.
+
+    Cases whose costs fill no shard's budget in this measure exceed neither machine's.
+    """
+    room = max(1, rules.budget - rules.setup) * rules.lanes
+    return {key: max(cost, -(-build[key] * room // limit)) for key, cost in device.items()}
+
+
 def milliseconds(seconds: float) -> int:
     """Whole milliseconds, never negative."""
     return max(0, round(seconds * 1000))

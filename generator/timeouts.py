@@ -14,6 +14,7 @@ from schemas.target import Target
 SETUP_MINUTES = 10
 UPLOAD_MINUTES = 5
 CACHE_MINUTES = 5
+DOWNLOAD_MINUTES = 5
 #: The two hosted jobs around the shards.
 SELECT_MINUTES = 20
 MERGE_MINUTES = 45

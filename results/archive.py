@@ -10,8 +10,10 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
+from results.builds import BuildSource
 from results.journal import JOURNAL, RESULTS, Source
 from results.ops.files import ORPHAN, assign, may_be_journal
+from schemas.partial import PARTIALS
 from schemas.report import Problem, ProblemKind
 
 #: Bounds on one archive; artifacts are a few MB, and a hostile one must not fill the disk.
@@ -28,14 +30,15 @@ class Unpacked(msgspec.Struct, frozen=True, kw_only=True):
     """The shard folders of one archive, and what was refused of it."""
 
     sources: tuple[Source, ...]
+    builds: tuple[BuildSource, ...]
     problems: tuple[Problem, ...]
 
 
 def unpack(archive: Path, label: str, spool: Path) -> Unpacked:
     """Takes ``archive``, known to people as ``label``, apart.
 
-    Copies every ``records.jsonl``, ``results.json`` and journal of operations below ``spool``, under names of our own;
-    no path escapes.
+    Copies every ``records.jsonl``, ``results.json``, ``partial.jsonl`` and journal of operations below ``spool``, under
+    names of our own; no path escapes.
 
     Absolute paths, ``..``, drive letters, links, encrypted, oversized and oddly packed members are refused and named.
     """
@@ -56,9 +59,14 @@ def unpack(archive: Path, label: str, spool: Path) -> Unpacked:
                 copied[PurePosixPath(info.filename)] = to
     except _BROKEN as error:
         problems.append(_problem(ProblemKind.DAMAGED, label, f"not a readable zip archive: {error}"))
-    sources, orphans = _sources(label, copied)
+    builds = tuple(
+        BuildSource(label=f"{label}:{member.parent}", path=to)
+        for member, to in sorted(copied.items())
+        if member.name == PARTIALS
+    )
+    sources, orphans = _sources(label, {each: to for each, to in copied.items() if each.name != PARTIALS})
     problems += orphans
-    return Unpacked(sources=sources, problems=tuple(problems))
+    return Unpacked(sources=sources, builds=builds, problems=tuple(problems))
 
 
 def _sources(label: str, copied: dict[PurePosixPath, Path]) -> tuple[tuple[Source, ...], list[Problem]]:
@@ -101,7 +109,7 @@ def _members(opened: zipfile.ZipFile, label: str, problems: list[Problem]) -> It
 
 
 def _wanted(member: PurePosixPath) -> bool:
-    return member.name in (JOURNAL, RESULTS) or may_be_journal(member)
+    return member.name in (JOURNAL, RESULTS, PARTIALS) or may_be_journal(member)
 
 
 def _objection(info: zipfile.ZipInfo) -> str:

@@ -9,8 +9,10 @@ from pathlib import Path, PurePosixPath
 import msgspec
 
 from results.archive import unpack
+from results.builds import BuildSource
 from results.journal import JOURNAL, OPS, RESULTS, Source
 from results.ops.files import ORPHAN, journals_below, may_be_journal
+from schemas.partial import PARTIALS
 from schemas.report import Problem, ProblemKind
 
 
@@ -18,17 +20,20 @@ class Gathered(msgspec.Struct, frozen=True, kw_only=True):
     """Every shard folder found, and the inputs that could not be used."""
 
     sources: tuple[Source, ...]
+    builds: tuple[BuildSource, ...]
     problems: tuple[Problem, ...]
 
 
 def gather(inputs: Iterable[Path], spool: Path) -> Gathered:
     """All shard folders below ``inputs``; zips are unpacked below ``spool``. Links are never followed."""
     sources: list[Source] = []
+    builds: list[BuildSource] = []
     problems: list[Problem] = []
     archives: list[Path] = []
     for path in inputs:
         if path.is_dir():
             _walk(path, sources, archives, problems)
+            builds += _builds(path, problems)
         elif path.is_file():
             archives.append(path)
         else:
@@ -39,8 +44,9 @@ def gather(inputs: Iterable[Path], spool: Path) -> Gathered:
         folder.mkdir()
         unpacked = unpack(archive, shown(archive), folder)
         sources += unpacked.sources
+        builds += unpacked.builds
         problems += unpacked.problems
-    return Gathered(sources=tuple(sources), problems=tuple(problems))
+    return Gathered(sources=tuple(sources), builds=tuple(builds), problems=tuple(problems))
 
 
 def _walk(top: Path, sources: list[Source], archives: list[Path], problems: list[Problem]) -> None:
@@ -69,6 +75,22 @@ def _walk(top: Path, sources: list[Source], archives: list[Path], problems: list
             sources.append(
                 Source(label=shown(folder), journal=found.get(JOURNAL), results=found.get(RESULTS), ops=journals)
             )
+
+
+def _builds(top: Path, problems: list[Problem]) -> Iterator[BuildSource]:
+    """The folders of builds, which may lie in a shard's: nothing else below a shard's or a build's is looked at."""
+    for name, folders, files in os.walk(top):
+        folder = Path(name)
+        folders.sort()
+        if PARTIALS in files:
+            folders.clear()
+            if (folder / PARTIALS).is_symlink():
+                text = "it is a symbolic link, and links are not followed"
+                problems.append(Problem(kind=ProblemKind.REFUSED, text=text, file=shown(folder / PARTIALS)))
+            else:
+                yield BuildSource(label=shown(folder), path=folder / PARTIALS)
+        elif JOURNAL in files:
+            folders[:] = [each for each in folders if (folder / each / PARTIALS).exists()]
 
 
 def _orphans(top: Path, folder: Path, files: Iterable[str]) -> Iterator[Problem]:

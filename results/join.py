@@ -13,6 +13,14 @@ from results.scan import Entry, Scan
 from schemas.report import Problem, ProblemKind
 
 
+class Built(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a partial record lies: what another machine knew of a case whose device said nothing."""
+
+    path: str
+    offset: int
+    length: int
+
+
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """How a case ends: with ``entry``'s record, or without one (``why``), after having been started or not."""
 
@@ -23,6 +31,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     started: str = ""  # ISO time; non-empty: begun and never ended, so CRASH, else MISSING
     attempt: int = 1
     label: str = ""  # of the scan that decided
+    built: Built | None = None
 
 
 class Joined(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,15 +57,16 @@ class _Evidence:
         self.started: list[tuple[int, str, str]] = []  # attempt, ISO time, scan label
 
 
-def join(plan: Plan | None, scans: Iterable[Scan]) -> Joined:
+def join(plan: Plan | None, scans: Iterable[Scan], built: Iterable[str] = ()) -> Joined:
     """One decision for every planned case (without a plan: for every case seen), whatever the scans hold.
 
+    ``built``: cases of which a build speaks.
     Neither the order of the scans nor repeating one changes the result.
     """
     admission = admit(plan, scans)
     evidence = _collect(admission)
     wanted: Mapping[str, PlannedShard | None]
-    wanted = plan.cases if plan is not None else dict.fromkeys(sorted(evidence))
+    wanted = plan.cases if plan is not None else dict.fromkeys(sorted({*evidence, *built}))
     absent = _Absence(admission.scans, admission.refused)
     decisions: list[Decision] = []
     superseded: list[Entry] = []

@@ -166,7 +166,7 @@ def _feed(state: _State, number: int, offset: int, line: bytes, path: str) -> No
     elif isinstance(item, CaseRecord | CaseRerun):
         attempt = state.header.attempt if state.header else item.record.attempt
         state.started.pop(item.record.case, None)
-        _enter(state, item, _entry(item, attempt, line, path, offset))
+        _enter(state, item, entry_of(item, attempt, line, path, offset))
     else:
         state.footer = item
 
@@ -181,7 +181,8 @@ def _enter(state: _State, item: CaseRecord | CaseRerun, entry: Entry) -> None:
     state.entries.append(entry)
 
 
-def _entry(item: CaseRecord | CaseRerun, attempt: int, line: bytes, path: str, offset: int) -> Entry:
+def entry_of(item: CaseRecord | CaseRerun, attempt: int, line: bytes, path: str, offset: int) -> Entry:
+    """The row of a record whose JSON is ``line``, at ``offset`` of ``path``."""
     return Entry(
         case=sys.intern(item.record.case),
         attempt=attempt,
@@ -239,7 +240,7 @@ def _respool(results: ShardResults, path: Path) -> tuple[Entry, ...]:
         for record in results.records:
             item = CaseRecord(record=record)
             line = encode(item) + b"\n"
-            entries.append(_entry(item, results.attempt, line, str(path), offset))
+            entries.append(entry_of(item, results.attempt, line, str(path), offset))
             file.write(line)
             offset += len(line)
     return tuple(entries)

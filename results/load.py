@@ -33,6 +33,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     kind: Outcome | None  # FAIL, CRASH, TIMEOUT, OOM, INFRA; None where nothing failed
     signature: str
     seconds: float
+    device_seconds: float | None = None  # of stages on its target's own machine, where others ran elsewhere
     flaky: bool = False
     depth: Depth = Depth.EXECUTE
     listed: str = ""  # of an imported suite: where its own list expects a failure, whatever its signature
@@ -57,6 +58,11 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     rows: dict[str, Row]
 
 
+class _Stage(msgspec.Struct, frozen=True):
+    seconds: float = 0.0
+    built_on: str = ""
+
+
 class _Slim(msgspec.Struct, frozen=True):
     """The fields of a record that a row is made of; the decoder skips all others."""
 
@@ -71,6 +77,7 @@ class _Slim(msgspec.Struct, frozen=True):
     flaky: bool = False
     depth: Depth = Depth.EXECUTE
     settings: tuple[Setting, ...] = ()
+    stages: tuple[_Stage, ...] = ()
 
 
 Slim = TypeVar("Slim")
@@ -140,6 +147,7 @@ def _rows(path: Path, records: Iterable[_Slim]) -> dict[str, Row]:
             kind=kind_of(record.outcome, record.expectation),
             signature=record.error.signature if record.error is not None else "",
             seconds=record.seconds,
+            device_seconds=_on_device(record),
             flaky=record.flaky,
             depth=record.depth,
             listed=_listed(record.expectation),
@@ -152,3 +160,9 @@ def _listed(expectation: Expectation | None) -> str:
     if expectation is None or not expectation.anyhow:
         return ""
     return expectation.where or "its definition"
+
+
+def _on_device(record: _Slim) -> float | None:
+    if not any(stage.built_on for stage in record.stages):
+        return None
+    return sum(stage.seconds for stage in record.stages if not stage.built_on)

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import msgspec
 
+from results.builds import admit_builds, with_builds
 from results.gather import Gathered, gather
 from results.join import Joined, join
 from results.journal import scan
@@ -58,17 +59,30 @@ def merged(inputs: Sequence[Path], plan: Plan | None) -> Iterator[View]:
         spool = Path(name)
         gathered = gather(inputs, spool)
         scans, ignored = _scan_all(gathered, spool)
-        if plan is None and not scans and not any(p.kind is not ProblemKind.ABSENT for p in gathered.problems):
+        if (
+            plan is None
+            and not scans
+            and not gathered.builds
+            and not any(p.kind is not ProblemKind.ABSENT for p in gathered.problems)
+        ):
             where = ", ".join(str(path) for path in inputs)
             raise UsageError(f"no shard's results found in {where}", "give the folder that holds records.jsonl files")
-        joined = join(plan, scans)
+        builds = admit_builds(gathered.builds, plan)
+        built = {case for each in builds.scans for case in (*each.spans, *each.started)}
+        joined = with_builds(join(plan, scans, built), builds, spool)
         noted = Noted()
         with SpooledRecords(joined.decisions) as records:
             counts = tally(noted.passing(records))
             standing = {decision.case: decision.label for decision in joined.decisions}
             sources = list(_op_sources(gathered, scans, joined))
             with gathered_ops(sources, noted, standing, spool, planned=joined.planned) as found:
-                problems = (*joined.problems, *gathered.problems, *ignored, *_mixed_tools(scans, joined))
+                problems = (
+                    *joined.problems,
+                    *builds.problems,
+                    *gathered.problems,
+                    *ignored,
+                    *_mixed_tools(scans, joined),
+                )
                 head = _head(joined, scans, counts, (*problems, *found.problems))
                 head = msgspec.structs.replace(head, minutes=pace(plan.shards if plan else (), head.shards))
                 ops = found.ops.summary() if found.ops is not None else None

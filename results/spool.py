@@ -8,9 +8,10 @@ from typing import Self, overload
 
 import msgspec
 
-from results.join import Decision
+from results.join import Built, Decision
 from results.plan import split_key
 from results.spans import Spans
+from schemas.partial import CaseBuilt
 from schemas.record import CaseRecord, CaseRerun, ErrorInfo, Record
 from schemas.report import EXIT_UNKNOWN
 from schemas.words import EXIT_NOT_RUN, Depth, Outcome
@@ -52,12 +53,31 @@ class SpooledRecords(Sequence[Record]):
     def _read(self, decision: Decision) -> Record:
         entry = decision.entry
         if entry is None:
-            return absent_record(decision)
+            record = absent_record(decision)
+            return record if decision.built is None else self._as_far(record, decision.built)
         data = self._spans.read(entry.path, entry.offset, entry.length)
         record = decode_record(data)
         if record.attempt != entry.attempt:
             record = msgspec.structs.replace(record, attempt=entry.attempt)
         return record
+
+    def _as_far(self, record: Record, built: Built) -> Record:
+        """The record of a case of which its build is all that came back."""
+        line = self._spans.read(built.path, built.offset, built.length)
+        partial = msgspec.json.decode(line, type=CaseBuilt).partial
+        return msgspec.structs.replace(
+            record,
+            stages=partial.stages,
+            metrics=partial.metrics,
+            flags=partial.flags,
+            seconds=partial.seconds,
+            started=partial.started,
+            notes=(
+                *record.notes,
+                *partial.notes,
+                *((f"left whole, because {partial.whole}",) if partial.whole else ()),
+            ),
+        )
 
 
 def decode_record(line: bytes) -> Record:

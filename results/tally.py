@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from results.device import Device
 from results.measured import is_unchecked, let_pass
 from results.view import kind_of
 from schemas.record import DIFFERED, Record, Together
@@ -39,6 +40,7 @@ class _Group:
         self.modules_compiled = 0
         self.modules_from_cache = 0
         self.together = TogetherTotals()
+        self.device = Device()
 
 
 class _Signature:
@@ -64,6 +66,7 @@ def tally(records: Iterable[Record]) -> Tally:
         group.modules_from_cache += int(record.metrics.get(MODULES_FROM_CACHE, 0))
         if record.together is not None:
             group.together = _with(group.together, record.together)
+        group.device.add(record)
         if is_unchecked(record):
             group.unchecked += 1
             group.would_fail += bool(let_pass(record))
@@ -116,6 +119,7 @@ def _group(suite: str, target: str, group: _Group) -> GroupTotals:
         modules_compiled=group.modules_compiled,
         modules_from_cache=group.modules_from_cache,
         together=group.together,
+        device=group.device.total(),
     )
 
 

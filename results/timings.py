@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
-from results.load import Run, load
+from results.load import Row, Run, load
 from results.patch import NAME, Patch, read_text
 from schemas.errors import UsageError
 from schemas.words import Outcome
@@ -36,13 +36,16 @@ def refresh(runs: Sequence[Path], suites: Path) -> Refresh:
     recorded = timings.load(suites)
     patches: list[Patch] = []
     measured = 0
-    for target, seconds in sorted(measure(load(run) for run in runs).items()):
+    loaded = [load(run) for run in runs]
+    on_device = measure_devices(loaded)
+    for target, seconds in sorted(measure(loaded).items()):
         if not NAME.fullmatch(target):
             raise UsageError(f"a run names a target {target!r}, which no targets.yaml allows")
         measured += len(seconds)
         file = timings.file_of(suites, target)
         old = read_text(file)
-        new = timings.dump(target, settle(recorded.recorded(target), seconds)).decode()
+        device = settle(recorded.recorded_on_device(target), on_device.get(target, {}))
+        new = timings.dump(target, settle(recorded.recorded(target), seconds), device).decode()
         if new != old:
             patches.append(Patch(file=file, old=old, new=new))
     return Refresh(patches=tuple(patches), measured=measured)
@@ -50,11 +53,20 @@ def refresh(runs: Sequence[Path], suites: Path) -> Refresh:
 
 def measure(runs: Iterable[Run]) -> dict[str, dict[str, float]]:
     """Seconds by target and case key: the p75 over all good runs as their manifests say, by nearest rank."""
+    return _measure(runs, lambda row: row.seconds)
+
+
+def measure_devices(runs: Iterable[Run]) -> dict[str, dict[str, float]]:
+    """As ``measure``, of the seconds on their target's own machine, of cases that were built on another one."""
+    return _measure(runs, lambda row: row.device_seconds or 0.0)
+
+
+def _measure(runs: Iterable[Run], seconds: Callable[[Row], float]) -> dict[str, dict[str, float]]:
     samples: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for run in runs:
         for row in run.rows.values():
-            if row.outcome in _GOOD and row.as_declared and not row.flaky and row.seconds > 0:
-                samples[row.target][timings.key_of(row.key, row.depth)].append(row.seconds)
+            if row.outcome in _GOOD and row.as_declared and not row.flaky and seconds(row) > 0:
+                samples[row.target][timings.key_of(row.key, row.depth)].append(seconds(row))
     return {target: {key: p75(values) for key, values in cases.items()} for target, cases in samples.items()}
 
 

@@ -8,11 +8,14 @@ import pathlib
 from runner.emit_forms import FILES
 from runner.folder import Keep
 from runner.overrides import OVERRIDES
+from schemas.partial import Half
 
 _EXAMPLES = """\
 examples:
   python -m runner --shard presubmit/cpu                     every shard of a target, one after the other
   python -m runner --shard nightly-execute/cpu/3 --resume    go on with a shard that was cut off
+  python -m runner --shard s/gpu/3 --half build              what needs no device, on a machine without one
+  python -m runner --shard s/gpu/3 --half device             the rest of it, on the device
   python -m runner onnx/node/test_abs --target cpu           one model, no matrix
   python -m runner torch/mine --target cpu                   a model file that no suite names yet
   python -m runner tests/clip_quality_cpu.json --target cpu    a definition of another suite that no manifest names
@@ -60,6 +63,13 @@ def _add_what(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--shard", metavar="SUITE/TARGET[/N]", help="a shard of the suite's matrix; without /N all of them"
+    )
+    group.add_argument(
+        "--half",
+        choices=["", *Half],
+        default="",
+        help="of a shard whose target names another one to build on: `build` what needs no device, and hand it over; "
+        "on the `device`, run what was handed over (default: all of it here)",
     )
     group.add_argument("--target", metavar="TARGET", help="where to run CASE-OR-MODEL")
     group.add_argument(
@@ -113,6 +123,13 @@ def _add_where(group: argparse._ArgumentGroup) -> None:
         "--root", metavar="DIR", type=pathlib.Path, default=pathlib.Path(), help="folder of .github (default: .)"
     )
     group.add_argument("--out", metavar="DIR", type=pathlib.Path, default=pathlib.Path("out"), help="(default: out)")
+    group.add_argument(
+        "--handover",
+        metavar="DIR",
+        type=pathlib.Path,
+        default=pathlib.Path("handover"),
+        help="with --half: where built cases are handed over (default: handover)",
+    )
     group.add_argument("--compiler", metavar="DIR", help="a compiler's build or installation, instead of the package's")
     group.add_argument(
         "--keep", choices=[str(k) for k in Keep], help="whose bundles to keep (default: failed; with BUNDLE: none)"
@@ -159,6 +176,13 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_overrides(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--overrides",
+        metavar="TEXT",
+        default="",
+        help="several of them but the depth, as a workflow hands them on: 'opt-level=O3 save-ir=true'; as strong as "
+        "the environment, and before it",
+    )
     for name, row in OVERRIDES.items():
         if row.switch:
             group.add_argument(row.option, dest=name, nargs="?", const="true", metavar=row.takes, help=row.doc)

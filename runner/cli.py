@@ -40,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(options: Options) -> int:
     logging.basicConfig(level=options.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    if options.half is not None:
+        return _half(options)
     batches = _batches(options)
     if options.op or options.profile_ops:
         from runner.opcases import check_chosen  # noqa: PLC0415 - keeps --help quick
@@ -49,6 +51,21 @@ def _main(options: Options) -> int:
         return _collect(batches)
     outcomes, emitted = _run(batches, options)
     return max(_exit_code(outcomes, batches), Exit.OK if emitted else Exit.UNEXPECTED)
+
+
+def _half(options: Options) -> int:
+    """One half of a shard whose target builds on another one's machines."""
+    from runner.halves.run import run_half  # noqa: PLC0415 - keeps --help quick
+    from runner.select import select  # noqa: PLC0415 - likewise
+    from suites import workspace  # noqa: PLC0415
+
+    loaded = workspace.load(options.suites)
+    batches = select(loaded, options)
+    if options.collect_only:
+        return _collect(batches)
+    with _stop_on_signals() as stopped:
+        outcomes = run_half(loaded, batches, options, stopped)
+    return _exit_code(outcomes, batches)
 
 
 def _batches(options: Options) -> tuple[Batch, ...]:

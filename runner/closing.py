@@ -79,7 +79,7 @@ def _failures(outcome: Outcome) -> list[str]:
         lines.extend(f"      {note}" for note in record.notes if record.error is None or record.rerun is not None)
         if record.reproduce:
             lines.append(f"      {record.reproduce}")
-        if record.bundle:
+        if record.bundle and (outcome.batch.folder / record.bundle).is_dir():  # not one of another machine's
             lines.append(f"      {bundle_command(shown(outcome.batch.folder / record.bundle))}")
     if len(red) > _MOST_FAILURES:
         lines.append(f"  and {len(red) - _MOST_FAILURES} more: see summary.md")

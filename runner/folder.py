@@ -25,7 +25,7 @@ log = logging.getLogger("runner.folder")
 
 #: What a run leaves in its folder; a fresh run removes exactly these and nothing that somebody else put there.
 _REPORTS = ("records.jsonl", "results.json", "junit.xml", "report.xlsx", "summary.md", "models.md")
-_LEAVINGS = (*_REPORTS, "logs", "work", "again", "bundles", "emit", OP_FOLDER)
+_LEAVINGS = (*_REPORTS, "partial.jsonl", "logs", "work", "again", "bundles", "emit", "build", OP_FOLDER)
 _USUAL = Rules(level=Cleanup.LARGE, limit=DEFAULT_LIMIT)
 
 
@@ -44,6 +44,7 @@ class ShardFolder:
         self.root = root.absolute()
         self.provenance = Provenance()  # what a bundle says it was made by; known once the run has begun
         self._batches = 0
+        self.keeps_also: tuple[str, ...] = ()  # leavings of others that a fresh run does not remove
         self._keep = keep if rules.level.bundles else Keep.NONE
         self._rules = rules
 
@@ -82,7 +83,7 @@ class ShardFolder:
     def begin(self, *, resumed: bool) -> None:
         """Make the folder; a run that resumes nothing first removes what an earlier one left."""
         if not resumed:
-            for name in _LEAVINGS:
+            for name in (each for each in _LEAVINGS if each not in self.keeps_also):
                 path = self.root / name
                 if path.is_dir() and not path.is_symlink():
                     shutil.rmtree(path)

@@ -49,7 +49,7 @@ class Journal:
     A line that cannot be written (a full disk) stays in memory and is tried again with the next one and at the end.
     """
 
-    def __init__(self, path: pathlib.Path, header: ShardHeader, *, keep: int = 0) -> None:
+    def __init__(self, path: pathlib.Path, header: msgspec.Struct, *, keep: int = 0) -> None:
         self._path = path
         self._pending = b""
         self._size = keep  # bytes that are certainly in the file
@@ -76,7 +76,7 @@ class Journal:
         Raises InfraError naming the file that holds the lines instead, when the journal's disk stays full.
         """
         if provenance is not None:
-            self._append(ShardFooter(provenance=provenance), durable=True)
+            self._append(self._footer(provenance), durable=True)
         for _ in range(_CLOSING_TRIES):
             if not self._pending:
                 break
@@ -86,7 +86,10 @@ class Journal:
         if self._pending:
             self._rescue()
 
-    def _append(self, *lines: JournalLine, durable: bool = False) -> None:
+    def _footer(self, provenance: Provenance) -> msgspec.Struct:
+        return ShardFooter(provenance=provenance)
+
+    def _append(self, *lines: msgspec.Struct, durable: bool = False) -> None:
         self._pending += b"".join(encode(line) + b"\n" for line in lines)
         if self._drain() and durable:
             with contextlib.suppress(OSError):  # some file systems cannot; the line has reached the kernel all the same

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
@@ -21,11 +21,9 @@ def stages_of_case(case: Case, batch: Batch, options: Options) -> tuple[Stage, .
     return plan(case, options.stages, options.skip_stages)
 
 
-def worker_for(cases: Mapping[str, Case], stages: Mapping[str, Collection[Stage]], needed: Collection[Stage]) -> str:
+def worker_for(cases: Sequence[Case], stages: Mapping[str, Collection[Stage]]) -> str:
     """Without onnx and the compiler where no case loads a model: a machine that only runs may lack both."""
-    if Stage.SETUP not in needed:
-        return LIGHT_WORKER
-    loaded = [case for case in cases.values() if Stage.SETUP in stages[case.id]]
+    loaded = [case for case in cases if Stage.SETUP in stages[case.id]]
     if all(case.definition is not None for case in loaded):
         return LIGHT_WORKER
     return TORCH_WORKER if any(_is_torch(case) for case in loaded) else DEFAULT_WORKER

@@ -16,9 +16,10 @@ from runner.bundle.options import for_bundles, given_bundles, size_limit
 from runner.emit_forms import Form
 from runner.folder import Keep
 from runner.optionvalues import chosen
-from runner.overrides import OVERRIDES, depth_of, settings_of
+from runner.overrides import OVERRIDES, depth_of, pairs_of, settings_of
 from schemas.case import Setting
 from schemas.errors import UsageError
+from schemas.partial import Half
 from schemas.words import Depth, Lowering, Mode, Path, Stage
 
 
@@ -35,6 +36,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     names: tuple[str, ...] = ()
     bundles: tuple[str, ...] = ()  # the names, where they are folders with a bundle.json
     shard: str | None = None
+    half: Half | None = None
+    handover: pathlib.Path = pathlib.Path("handover")
     target: str | None = None
     suite: str | None = None
     suites: pathlib.Path = pathlib.Path("suites")
@@ -77,7 +80,8 @@ def parse(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None =
     What stands in ``environ`` counts where the command line says nothing.
     """
     given = vars(make_parser().parse_args(argv))
-    settings = settings_of({name: given.pop(name) for name in OVERRIDES}, environ or {})
+    environment = {**(environ or {}), **pairs_of(given.pop("overrides"))}
+    settings = settings_of({name: given.pop(name) for name in OVERRIDES}, environment)
     names = tuple(given["names"])
     bundles = given_bundles(names)
     keep = Keep(given["keep"]) if given["keep"] else (Keep.NONE if bundles else Keep.FAILED)
@@ -86,6 +90,7 @@ def parse(argv: Sequence[str] | None = None, environ: Mapping[str, str] | None =
             **given,
             "names": () if bundles else names,
             "bundles": bundles,
+            "half": Half(given["half"]) if given["half"] else None,
             "tests": optionvalues.pattern(given["tests"]),
             "stages": optionvalues.stages("--stages", given["stages"]),
             "skip_stages": optionvalues.stages("--skip-stages", given["skip_stages"]),
@@ -127,6 +132,7 @@ def _check(options: Options) -> None:
         )
     if not options.shard and not options.names and not options.bundles:
         raise UsageError("nothing to run", "give --shard SUITE/TARGET[/N], or CASE-OR-MODEL with --target; see --help")
+    _check_half(options)
     _check_of_models(options)
     if options.markers:
         optionvalues.markers(options.markers)
@@ -136,6 +142,18 @@ def _check(options: Options) -> None:
         raise UsageError(f"--timeout-scale {options.timeout_scale:g}: not above zero", "give a factor such as 2 or 0.5")
     if options.durations < 0:
         raise UsageError(f"--durations {options.durations}: below zero", "give how many cases to print")
+
+
+def _check_half(options: Options) -> None:
+    if options.half is None:
+        return
+    if not options.shard:
+        raise UsageError(f"--half {options.half} belongs to --shard", "name the shard, or leave it out")
+    for option, value in (("--stages", options.stages), ("--skip-stages", options.skip_stages)):
+        if value:
+            raise UsageError(f"{option} and --half: the half says which stages are run", f"leave {option} out")
+    if options.resume and options.half is Half.BUILD:
+        raise UsageError("--resume: a build is not gone on with", "run it again; it leaves nothing of the first one")
 
 
 def _check_of_models(options: Options) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -13,6 +14,7 @@ from runner.backends.tuning import CONST_EVAL, OPT_LEVEL, PARAMETER_IMPORT, PARA
 from schemas.case import Case, Setting
 from schemas.errors import UsageError
 from schemas.words import Depth, Stage
+from suites.findings import did_you_mean
 
 COMMAND_LINE = "command line"
 ENVIRONMENT = "environment"
@@ -164,6 +166,32 @@ def settings_of(given: Mapping[str, str | None], environ: Mapping[str, str]) -> 
             row.read(row.variable, variable)
             settings.append(Setting(name, variable, ENVIRONMENT))
     return tuple(settings)
+
+
+def pairs_of(text: str) -> dict[str, str]:
+    """``opt-level=O3 E2ESHARD_SAVE_IR=true``, split as a shell would, by variable: a workflow's one input for all.
+
+    Raises UsageError for what is no pair, an unknown or repeated name, an empty value, and the depth, which a workflow
+    has an input of its own for.
+    """
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"--overrides: {error}", "close every quote") from None
+    known = {name: row.variable for name, row in OVERRIDES.items() if name != "depth"}
+    found: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not value:
+            raise UsageError(f"--overrides: {word!r} is no NAME=VALUE", "write opt-level=O3, pairs with blanks between")
+        variable = known.get(name) or (name if name in known.values() else None)
+        if variable is None:
+            remedy = did_you_mean(name, [*known, *known.values()], f"there are {', '.join(known)}")
+            raise UsageError(f"--overrides: no setting is called {name!r}", remedy)
+        if variable in found:
+            raise UsageError(f"--overrides: {name} is set twice", "set it once")
+        found[variable] = value
+    return found
 
 
 def apply(case: Case, settings: tuple[Setting, ...]) -> Case:

@@ -69,9 +69,9 @@ class ShardRun:
         self._on_ci = on_ci
         self._attempt = int(os.environ.get("GITHUB_RUN_ATTEMPT") or 1)
         rules = Rules(level=options.cleanup, limit=options.bundle_limit)
-        self._folder = ShardFolder(batch.folder, options.keep, rules)
-        self._stages = {case.id: stages_of_case(case, batch, options) for case in batch.cases}
-        self._cases = {case.id: expecting(case, self._stages[case.id]) for case in batch.cases}
+        self._folder = self._make_folder(rules)
+        self._stages = {case.id: self._stages_of(case) for case in batch.cases}
+        self._cases = {case.id: self._expecting(case) for case in batch.cases}
         self._needs = {case.id: machine_needs(case, self._stages[case.id]) for case in batch.cases}
         self._records: dict[str, Record] = {}
         self._sources = Sources(
@@ -92,7 +92,7 @@ class ShardRun:
         deadline = time.monotonic() + self._batch.target.shard_timeout
         paths = frozenset(case.path for case in self._batch.cases)
         self._readiness = devices.probe(self._toolchain, self._batch.target, self._needed(), paths)
-        collected = provenance.collect(self._toolchain, self._readiness.device)
+        collected = self._collect()
         self._folder.provenance = collected
         if self._toolchain.library:
             self._caching = caching_of(default_store(), self._toolchain, force=self._options.force_recompile)
@@ -117,6 +117,21 @@ class ShardRun:
             trouble = self._close_journal(finished if stop is Stop.DONE else None)
         self._folder.finish()
         return self._outcome(stop, trouble or self._write_reports(finished))
+
+    def _make_folder(self, rules: Rules) -> ShardFolder:
+        return ShardFolder(self._batch.folder, self._options.keep, rules)
+
+    def _make_journal(self, header: ShardHeader, keep: int) -> Journal:
+        return Journal(self._folder.journal, header, keep=keep)
+
+    def _stages_of(self, case: Case) -> tuple[Stage, ...]:
+        return stages_of_case(case, self._batch, self._options)
+
+    def _expecting(self, case: Case) -> Case:
+        return expecting(case, self._stages[case.id])
+
+    def _collect(self) -> Provenance:
+        return provenance.collect(self._toolchain, self._readiness.device)
 
     def starting(self, planned: Planned) -> tuple[Job, str] | None:
         """Make a case's folders and journal its start; a case that finds no room for them has its record at once."""
@@ -249,9 +264,8 @@ class ShardRun:
             if self._caching is not None:
                 stack.enter_context(Room(default_store(), self._caching.limit).in_use())
             # It loads what the cases need while the sources are made.
-            zygote = stack.enter_context(
-                Zygote(self._folder.zygote_log, worker_for(self._cases, self._stages, self._needed()))
-            )
+            worker = self._worker([*real, *self._doubtful()])
+            zygote = stack.enter_context(Zygote(self._folder.zygote_log, worker))
             ready = self._supply(real, stopped)
             zygote.wait_ready()
             stop = self._first_runs(zygote, ready, jobs=jobs, deadline=deadline, stopped=stopped)
@@ -297,6 +311,9 @@ class ShardRun:
         if resumed is not None:
             return bundle_command(resumed.named, self._options)
         return reproduce_command(case, self._options)
+
+    def _worker(self, cases: Sequence[Case]) -> str:
+        return worker_for(cases, self._stages)
 
     def _needed(self) -> frozenset[Stage]:
         """The stages that some case of the batch runs, or has the needs of."""
@@ -361,7 +378,7 @@ class ShardRun:
         """Make the folder and open the journal; CannotStartError where nothing can be written."""
         try:
             self._folder.begin(resumed=state.header is not None)
-            self._journal = Journal(self._folder.journal, header, keep=state.size)
+            self._journal = self._make_journal(header, state.size)
         except OSError as error:
             raise CannotStartError(
                 f"{self._folder.root}: {error.strerror or error}",

@@ -111,6 +111,14 @@ class Casting(Protocol):
     casts: tuple[CastInput, ...]
 
 
+@runtime_checkable
+class Plain(Protocol):
+    """A frontend that may have nothing to say of outputs: what is compared is then what the module returns."""
+
+    def is_plain(self, golden: tuple[Golden, ...]) -> bool:
+        """Whether no code of the model's own would change, judge or store the outputs, or these golden ones."""
+
+
 @dataclass
 class Work:
     """The state of one case between its stages; each stage fills what the next ones read."""

@@ -79,6 +79,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     outputs: tuple[StoredTensor, ...] | None = None
     processed_golden: tuple[StoredTensor, ...] | None = None
     processed_outputs: tuple[StoredTensor, ...] | None = None
+    plain: bool = False  # whether going on needs the model no more, though its kind may have code for the outputs
     casts: tuple[CastInput, ...] = ()
     source_files: tuple[str, ...] = ()  # what the source consists of, relative to its folder; empty: the source alone
     metrics: dict[str, float] = {}

@@ -22,7 +22,17 @@ class ShardPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     minutes: float  # expected job minutes, set-up included
     setup_minutes: float = 0.0  # of these, those of the set-up
     extras: tuple[Extra, ...] = ()  # what its set-up installs beside the base
+    build_minutes: float = 0.0  # expected of the job that builds it, where another target's machine does
     cases: tuple[str, ...]
+
+
+class BuildPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the shards of a target are built that only runs them; ``whole`` are the cases that it runs as a whole."""
+
+    target: str
+    runs_on: tuple[str, ...]
+    timeout_minutes: int
+    whole: dict[str, str]  # case key -> why
 
 
 class TargetPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +45,7 @@ class TargetPlan(msgspec.Struct, frozen=True, kw_only=True):
     container: Container | None = None
     exclusive_device: bool = False
     hosted: bool = True
+    build: BuildPlan | None = None
     shards: tuple[ShardPlan, ...]
 
 

@@ -24,6 +24,7 @@ class StageResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     peak_rss_bytes: int | None = None
     log: str | None = None
     reused: bool = False  # passed in the run that left the bundle, and was not run here
+    built_on: str = ""  # the target whose machine ran it, where the case's own only runs what others have built
 
 
 class OutputComparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,6 +195,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attempt: int = 1
     started: str = ""
     finished: str = ""
+    build: Provenance | None = None  # of the machine that had built the cases, where it was another one
 
 
 class ShardHeader(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind", tag="header"):

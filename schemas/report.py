@@ -87,6 +87,18 @@ class TogetherTotals(msgspec.Struct, frozen=True):
     differed: int = 0
 
 
+class DeviceTime(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds of stages of a target whose cases were built elsewhere: ``used`` on its own machines, ``saved`` there.
+
+    ``builders`` are the targets whose machines built, ``cases`` how many had something built.
+    """
+
+    used: float
+    saved: float
+    cases: int
+    builders: tuple[str, ...]
+
+
 class GroupTotals(msgspec.Struct, frozen=True, kw_only=True):
     """Counts of one suite on one target. ``stages``: where the cases stopped that did not pass, expected or not.
 
@@ -105,6 +117,7 @@ class GroupTotals(msgspec.Struct, frozen=True, kw_only=True):
     modules_compiled: int = 0
     modules_from_cache: int = 0
     together: TogetherTotals = TogetherTotals()
+    device: DeviceTime | None = None  # where some of its cases were built on another target's machines
 
 
 class SkipTotal(msgspec.Struct, frozen=True, kw_only=True):

@@ -45,6 +45,9 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     runs_on: tuple[str, ...]  # GitHub's runner labels
     hosted: bool  # a GitHub-hosted machine: may serve pull requests
     compile_runs_on: tuple[str, ...] = ()  # labels where cases only compile, which needs no device; empty: runs_on
+    build_on: str | None = None  # the target on whose machines its cases are built; its own then only run them
+    handover_limit: int = 1024**3  # bytes of one case's bundle; a larger case is run whole
+    handover_total: int = 8 * 1024**3  # bytes of all bundles of a shard
     description: str = ""
     chip: str | None = None
     sku: str | None = None

@@ -312,6 +312,16 @@ TARGET: Keys = {
         doc="Labels, without a container, for suites that end at compilation: those need no device.",
         example=["ubuntu-24.04"],
     ),
+    "build-on": _text(
+        "The hosted target on whose machines cases are built; this target's own machines then only run them.",
+        example="cpu",
+    ),
+    "handover-limit": Field(
+        kind=Kind.SIZE, doc="What one built case may hand over; a larger one is run as a whole.", example="1GiB"
+    ),
+    "handover-total": Field(
+        kind=Kind.SIZE, doc="What all built cases of a shard may hand over together.", example="8GiB"
+    ),
     "chip": _text("Chip to compile for.", example="gfx942"),
     "sku": _text("Product the machine holds.", example="mi300"),
     "compile-flags": _flags("Flags of every compilation for this target.", "--iree-llvmcpu-target-cpu=host"),

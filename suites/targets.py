@@ -11,6 +11,7 @@ import msgspec
 from schemas.errors import Location
 from schemas.target import Container, EnvVar, InputCast, StageTimeout, Target
 from schemas.words import Depth, Stage
+from suites import buildon
 from suites.fields import Entry, Table
 from suites.findings import Findings
 from suites.keys import TARGETS_FILE
@@ -74,7 +75,9 @@ def read_targets(folder: Path, findings: Findings) -> Targets:
     if not entries:
         findings.add(table["targets"].at, "targets: no target is declared", "add one; docs/targets.md shows it")
     declared = {name: _declare(name, entry, findings) for name, entry in entries.items()}
-    return Targets({k: v for k, v in declared.items() if v is not None}, tuple(entries), known=True, file=file)
+    whole = {name: each for name, each in declared.items() if each is not None}
+    buildon.check({name: each.target for name, each in whole.items()}, entries, findings)
+    return Targets(whole, tuple(entries), known=True, file=file)
 
 
 def _declare(name: str, entry: Entry, findings: Findings) -> DeclaredTarget | None:
@@ -103,7 +106,10 @@ def at_depth(target: Target, depth: Depth) -> Target:
 
     Only where the target names other labels for them (`compile-runs-on`).
     """
-    if not target.compile_runs_on or depth not in _WITHOUT_DEVICE:
+    if depth not in _WITHOUT_DEVICE:
+        return target
+    target = msgspec.structs.replace(target, build_on=None)
+    if not target.compile_runs_on:
         return target
     return msgspec.structs.replace(
         target,

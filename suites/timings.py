@@ -10,6 +10,7 @@ import functools
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
@@ -19,6 +20,7 @@ from schemas.errors import Location, ManifestError
 from schemas.imported import Format
 from schemas.words import Depth, SourceKind
 from suites import catalog
+from suites.buildon import whole_because
 from suites.estimate import OPS, Estimate, Groups, TagsOf, p75
 from suites.findings import Findings
 from suites.nodes import shown
@@ -40,6 +42,9 @@ _GUESS: Mapping[SourceKind, float] = {
 }
 _OF_OPS = (Format.ONNX_OPS, Format.TORCH_OPS)  # one operator a test
 _OPS_GUESS = 60.0
+#: Of a case's seconds, what the device is needed for where nothing is recorded: to run it and to compare.
+_SMALL_SHARE = 0.1
+_LARGE_SHARE = 1 / 3
 _DIGITS = 2
 
 
@@ -49,6 +54,8 @@ class TimingsFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     schema: str = TIMINGS_SCHEMA
     target: str
     seconds: dict[str, float]
+    #: What of it the device was needed for, where the rest was built elsewhere; absent where nothing was.
+    device_seconds: dict[str, float] | msgspec.UnsetType = msgspec.UNSET
 
 
 def catalog_tags(model: str) -> tuple[str, ...]:
@@ -63,6 +70,8 @@ class Timings:
     def __init__(self, files: Mapping[str, TimingsFile], tags_of: TagsOf = catalog_tags) -> None:
         self._recorded = {target: file.seconds for target, file in files.items()}
         self._groups = {target: Groups(target, seconds, tags_of) for target, seconds in self._recorded.items()}
+        self._on_device = {target: file.device_seconds or {} for target, file in files.items()}
+        self._device_groups = {target: Groups(target, known, tags_of) for target, known in self._on_device.items()}
 
     def seconds(self, target: str, case: Case) -> float:
         """Seconds this case is expected to take on a target, set-up of the job not included."""
@@ -89,6 +98,27 @@ class Timings:
         counted = p75([seconds for seconds, _ in found])
         of = next(target for seconds, target in found if seconds == counted)
         return Estimate(counted, f"p75 of {len(found)}: the same case on other targets", of)
+
+    def device_seconds(self, target: str, case: Case) -> float:
+        """Seconds for which a case needs the target's own machine, where the rest of it is built elsewhere."""
+        if case.skip is not None or whole_because(case):
+            return self.seconds(target, case)
+        known = self._on_device.get(target, {}).get(case.key)
+        if known is not None:
+            return known
+        like = self._device_groups[target].estimate(case.key) if target in self._device_groups else None
+        share = _SMALL_SHARE if case.source.kind is SourceKind.ONNX_NODE else _LARGE_SHARE
+        return self.seconds(target, case) * share if like is None else like.seconds
+
+    def build_seconds(self, target: str, case: Case) -> float:
+        """The rest of them: nothing for a case that the device runs as a whole."""
+        if case.skip is not None or whole_because(case):
+            return 0.0
+        return max(0.0, self.seconds(target, case) - self.device_seconds(target, case))
+
+    def recorded_on_device(self, target: str) -> Mapping[str, float]:
+        """What was recorded of a target's own machines, by case key."""
+        return self._on_device.get(target, {})
 
     def recorded(self, target: str) -> Mapping[str, float]:
         """What was recorded on a target, by case key."""
@@ -138,7 +168,8 @@ def read_timings(
         except (OSError, msgspec.DecodeError) as error:
             findings.add(where, f"is no file of durations: {error}", remedy)
             continue
-        bad = [key for key, value in file.seconds.items() if not (math.isfinite(value) and value >= 0)]
+        every = (*file.seconds.items(), *(file.device_seconds or {}).items())
+        bad = [key for key, value in every if not (math.isfinite(value) and value >= 0)]
         if file.schema != TIMINGS_SCHEMA or file.target != path.stem or bad:
             wrong = f"schema {file.schema}, target {file.target}" + (
                 f", impossible durations of {bad[:3]}" if bad else ""
@@ -149,9 +180,13 @@ def read_timings(
     return Timings(files, tags_of)
 
 
-def dump(target: str, seconds: Mapping[str, float]) -> bytes:
+def dump(target: str, seconds: Mapping[str, float], on_device: Mapping[str, float] = MappingProxyType({})) -> bytes:
     """The file's bytes: sorted by key, one line a case, two significant digits so that small changes leave it alone."""
-    rounded = TimingsFile(target=target, seconds={key: _rounded(seconds[key]) for key in sorted(seconds)})
+    rounded = TimingsFile(
+        target=target,
+        seconds={key: _rounded(seconds[key]) for key in sorted(seconds)},
+        device_seconds={key: _rounded(on_device[key]) for key in sorted(on_device)} if on_device else msgspec.UNSET,
+    )
     return msgspec.json.format(msgspec.json.encode(rounded), indent=1) + b"\n"
 
 

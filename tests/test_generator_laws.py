@@ -184,16 +184,40 @@ def test_secrets_are_named_and_guarded_by_an_environment(path: Path) -> None:
 def test_only_the_step_that_runs_the_cases_sees_a_secret(path: Path) -> None:
     for step in steps(path):
         if "secrets." in str(step):
-            assert step["name"] == "Run the shard"
-    assert "secrets." not in str(jobs(path)["run"].get("env", ""))
+            assert step["name"] in ("Build the shard", "Run the shard")
+    for job in jobs(path).values():
+        assert "secrets." not in str(job.get("env", ""))
 
 
 @every(SHARDS)
 def test_results_are_kept_whatever_happened_under_a_name_of_their_own(path: Path) -> None:
-    keep = next(step for step in steps(path) if step.get("uses", "").startswith("actions/upload-artifact@"))
-    assert keep["if"] == "${{ always() }}"
-    parts = ("inputs.suite", "inputs.target", "inputs.shard", "github.run_attempt")
-    assert keep["with"]["name"] == "-".join(f"${{{{ {part} }}}}" for part in parts)
+    keep = [step for step in steps(path) if step.get("uses", "").startswith("actions/upload-artifact@")]
+    assert all(step["if"] == "${{ always() }}" for step in keep)
+    shard = "-".join(f"${{{{ inputs.{part} }}}}" for part in ("suite", "target", "shard"))
+    attempt = "${{ github.run_attempt }}"
+    names = [step["with"]["name"] for step in keep]
+    assert names == [f"{shard}-build-{attempt}", f"handover.{shard}-{attempt}", f"{shard}-{attempt}"]
+
+
+@every(SHARDS)
+def test_a_device_never_waits_for_a_build_that_was_not_asked_for(path: Path) -> None:
+    build, run = jobs(path)["build"], jobs(path)["run"]
+    assert build["if"] == """${{ inputs.build-runs-on != '""' }}"""
+    assert (run["needs"], run["if"]) == ("build", "${{ !cancelled() }}")
+    fetched = [step for step in run["steps"] if step.get("uses", "").startswith("actions/download-artifact@")]
+    assert len(fetched) == 2
+    assert all(step["if"] == build["if"] and step["continue-on-error"] is True for step in fetched)
+    half = next(step["env"]["HALF"] for step in run["steps"] if step["name"] == "Run the shard")
+    assert half == """${{ inputs.build-runs-on != '""' && 'device' || '' }}"""
+
+
+@every(SUITES)
+def test_a_build_ends_before_its_job(path: Path) -> None:
+    for name, job in shard_jobs(path).items():
+        given = job["with"]
+        if "build-runs-on" in given:
+            room = given["build-timeout-minutes"] - given["build-run-minutes"]
+            assert room >= 2, f"job {name}: the build takes the whole job; see generator/timeouts.py"
 
 
 @every(SUITES)

@@ -290,3 +290,30 @@ def test_overrides_leave_the_digest_of_a_shard_alone(root: pathlib.Path) -> None
     (batch,) = select(loaded, parse(argv, {"E2ESHARD_OPT_LEVEL": "O3"}))
     assert batch.digest == before
     assert {each.tuning.opt_level for each in batch.cases} == {"O3"}
+
+
+def test_a_workflow_hands_on_all_overrides_in_one_text() -> None:
+    text = "opt-level=O3 E2ESHARD_SAVE_IR=true compile-flags='--a=1 --b'"
+    found = parse(["x", "--target", "cpu", "--overrides", text], {"E2ESHARD_OPT_LEVEL": "O1"}).settings
+    assert {each.name: each.value for each in found} == {
+        "opt-level": "O3", "save-ir": "true", "compile-flags": "--a=1 --b",
+    }  # fmt: skip
+    assert parse(["x", "--target", "cpu", "--overrides="]).settings == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("opt-level", "is no NAME=VALUE"),
+        ("opt-level=", "is no NAME=VALUE"),
+        ("opt-levl=O3", "did you mean opt-level"),
+        ("opt-level=O3 E2ESHARD_OPT_LEVEL=O2", "is set twice"),
+        ("depth=compile", "no setting is called 'depth'"),
+        ("E2ESHARD_STORE=/tmp", "no setting is called"),
+        ("opt-level='O3", "No closing quotation"),
+        ("opt-level=O9", "O9"),
+    ],
+)
+def test_overrides_that_cannot_be_are_refused(text: str, told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        parse(["x", "--target", "cpu", "--overrides", text])

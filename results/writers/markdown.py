@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from results.device import DEVICE_HEADINGS, device_rows
 from results.digest import Digest, digest
 from results.text import block, cell, code, prose
 from results.view import View, modules_text, title, together_text, unchecked_text
@@ -125,6 +126,21 @@ def _counts(head: ReportHead, _: Digest) -> Iterator[str]:
     if said := together_text(head):
         yield from [f"{said}.", ""]
     yield from _stages(head.groups)
+    yield from _devices(head.groups)
+
+
+def _devices(groups: tuple[GroupTotals, ...]) -> Iterator[str]:
+    rows = list(device_rows(groups))
+    if not rows:
+        return
+    yield "Devices that only run: what their own machines took of the stages, and what those that built spared them:"
+    yield ""
+    yield f"| {' | '.join(DEVICE_HEADINGS)} |"
+    yield "|---|---|--:|---|--:|--:|--:|"
+    for suite, target, cases, where, used, saved, share in rows:
+        numbers = f"{used:.2f} | {saved:.2f} | {share}"
+        yield f"| {cell(suite)} | {cell(target)} | {cases} | {cell(where)} | {numbers} |"
+    yield ""
 
 
 def _stages(groups: tuple[GroupTotals, ...]) -> Iterator[str]:

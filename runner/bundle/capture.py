@@ -11,7 +11,7 @@ import msgspec
 from runner.bundle import arrays
 from runner.bundle.layout import ARTEFACTS, STATE_FILE
 from runner.tensors import Array
-from runner.work import Imported, Work
+from runner.work import Imported, Plain, Work
 from schemas.bundle import State, StoredModule, StoredPiece, StoredTensor
 from schemas.codec import encode
 from schemas.record import Flags
@@ -95,7 +95,9 @@ def _construct_inputs(work: Work, _state: State) -> Changes:
 
 
 def _native_inference(work: Work, _state: State) -> Changes:
-    return {"golden": _stored_golden(work, "golden"), "casts": work.casts}
+    golden = _stored_golden(work, "golden")
+    plain = golden is not None and isinstance(work.frontend, Plain) and work.frontend.is_plain(work.golden or ())
+    return {"golden": golden, "casts": work.casts, "plain": plain}
 
 
 def _compiled_inference(work: Work, _state: State) -> Changes:

@@ -32,14 +32,23 @@ _COMMENT = {
 }
 
 
+_TRIFLE = 1024**2  # bytes of a file that is not worth leaving out
+
+
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """How much of a case is kept; ``limit`` in bytes of one file."""
 
     level: Cleanup
     limit: int
+    unread: frozenset[Artefact] = frozenset()  # what whoever goes on does not read: small files of it stay all the same
+
+    def leaves_out(self, size: int, holds: frozenset[Artefact]) -> bool:
+        """Whether a file of that size is recorded by its hash only; ``holds``: the artefacts that are stored in it."""
+        unread = bool(holds) and holds <= self.unread and size > _TRIFLE
+        return unread or self.level.leaves_out(size, holds, self.limit)
 
 
-def seal(job: Job, record: Record, provenance: Provenance, folder: pathlib.Path, rules: Rules) -> None:
+def seal(job: Job, record: Record, provenance: Provenance, folder: pathlib.Path, rules: Rules) -> Bundle:
     """Make ``folder`` the bundle of a finished case, out of its working folder, which is gone afterwards.
 
     ``bundle.json`` comes last: a folder without it is no bundle. Raises OSError where there is no room.
@@ -67,15 +76,16 @@ def seal(job: Job, record: Record, provenance: Provenance, folder: pathlib.Path,
         files=tuple(sorted(files, key=lambda each: each.path)),
         provenance=msgspec.structs.replace(provenance, command=()),
     )
-    write(folder, bundle)
+    return write(folder, bundle)
 
 
-def write(folder: pathlib.Path, bundle: Bundle) -> None:
-    """Put ``bundle.json`` into place, whole, with the digest of what it says."""
+def write(folder: pathlib.Path, bundle: Bundle) -> Bundle:
+    """Put ``bundle.json`` into place, whole, with the digest of what it says; the bundle with that digest."""
     sealed = msgspec.structs.replace(bundle, digest=bundle_digest(bundle))
     scratch = folder / f"{BUNDLE_FILE}.tmp"
     scratch.write_bytes(encode_pretty(sealed))
     scratch.replace(folder / BUNDLE_FILE)
+    return sealed
 
 
 def _state(work: pathlib.Path) -> State:
@@ -110,7 +120,7 @@ def _keep_source(job: Job, state: State, folder: pathlib.Path, rules: Rules) -> 
         path, size = f"{SOURCE}/{name}", original.stat().st_size
         missing = ""
         (folder / path).parent.mkdir(parents=True, exist_ok=True)  # where a file that is left out may be put later
-        if rules.level.leaves_out(size, frozenset(), rules.limit):
+        if rules.leaves_out(size, frozenset({Artefact.SOURCE})):
             missing = f"too large to keep: {_COMMENT[job.case.source.kind].format(portable_locator(job.case))}"
         else:
             shutil.copyfile(original, folder / path)
@@ -125,7 +135,7 @@ def _keep_work(state: State, folder: pathlib.Path, rules: Rules) -> Iterator[Bun
         name = path.relative_to(folder).as_posix()
         size, artefacts = path.stat().st_size, frozenset(holds[name])
         digest, missing = sha256_of(path), ""
-        if rules.level.leaves_out(size, artefacts, rules.limit):
+        if rules.leaves_out(size, artefacts):
             missing = f"left out: {_how_to_remake(artefacts)}"
             path.unlink()
         elif path.is_symlink():  # of a case that went on from another bundle

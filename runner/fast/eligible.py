@@ -25,6 +25,7 @@ def engine_runs(options: Options, target: Target) -> bool:
     """Whether this run may have batches at all: one that wants something of single cases has none."""
     return (
         options.engine is Engine.AUTO
+        and options.half is None  # a build hands over each case's own bundle
         and target.backend in _BACKENDS
         and not target.exclusive_device
         and options.timeout is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from results.device import DEVICE_HEADINGS, device_rows
 from results.pace import alarm_text
 from results.view import View, modules_text, title, together_text, unchecked_text
 from results.writers.sheets.book import Book
@@ -27,6 +28,12 @@ def write_summary(book: Book, view: View) -> None:
     if said := together_text(head):
         sheet.row([said])
     _stages(sheet, head)
+    rows = list(device_rows(head.groups))
+    if rows:
+        sheet.section("Devices that only run: minutes of stages")
+        sheet.header(list(DEVICE_HEADINGS))
+        for row in rows:
+            sheet.row(list(row))
     if head.skips:
         sheet.section("Skipped, by reason")
         sheet.header(["reason", "cases"])
