@@ -8,6 +8,8 @@ Reads a JSON array of ``schemas.case.Source``; prints a ``runner.protocol.Prepar
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -15,12 +17,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
+from runner.cache.room import Room, limit_from
 from runner.protocol import Prepared
 from runner.sources import SOURCES
 from runner.store import Store, default_store
 from schemas.case import Source
 from schemas.codec import encode
-from schemas.errors import E2EShardError
+from schemas.errors import E2EShardError, UsageError
 from schemas.words import SourceKind
 
 _DOWNLOADS_AT_A_TIME = 4
@@ -71,7 +74,16 @@ def main(argv: Sequence[str] | None = None) -> int:
                 _answer(prepare(source, store, base, force=force))
         for each in downloads:
             _answer(each)
+    if sources:
+        _make_room(store)
     return 0
+
+
+def _make_room(store: Store) -> None:
+    """Count what was made and downloaded; a limit that is no size is told by who starts the run."""
+    with contextlib.suppress(OSError, UsageError):
+        if limit := limit_from(os.environ):
+            Room(store, limit).trim()
 
 
 def _answer(prepared: Prepared) -> None:

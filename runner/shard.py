@@ -261,8 +261,7 @@ class ShardRun:
         if not real and not self._doubtful():
             return Stop.DONE
         with ExitStack() as stack:
-            if self._caching is not None:
-                stack.enter_context(Room(default_store(), self._caching.limit).in_use())
+            stack.enter_context(Room(default_store(), 0).in_use())
             # It loads what the cases need while the sources are made.
             worker = self._worker([*real, *self._doubtful()])
             zygote = stack.enter_context(Zygote(self._folder.zygote_log, worker))

@@ -13,6 +13,8 @@ import pytest
 from runner.cache import CompileCache, Hit
 from runner.cache.inventory import items
 from runner.cache.room import Room, limit_from
+from runner.parameters import Filling, archives_for
+from runner.parameters.elements import Parameter
 from runner.protocol import Caching
 from runner.store import Store
 from schemas.errors import UsageError
@@ -122,3 +124,42 @@ def test_the_limit_is_read_from_the_environment() -> None:
     assert limit_from({"E2ESHARD_STORE_LIMIT": "0"}) == 0
     with pytest.raises(UsageError, match="E2ESHARD_STORE_LIMIT=much"):
         limit_from({"E2ESHARD_STORE_LIMIT": "much"})
+
+
+def downloaded(folder: pathlib.Path, receipts: pathlib.Path, used: float) -> None:
+    for place, name, data in ((folder, "w.bin", os.urandom(MIB)), (receipts, "w.bin.receipt.json", b"{}")):
+        place.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes(data)
+        os.utime(place / name, (used, used))
+
+
+def test_downloads_modules_and_archives_share_one_limit(tmp_path: pathlib.Path) -> None:
+    root = tmp_path / "store"
+    keep(root, 1, 1 << 40, used=3000)
+    wanted = (Parameter("s", "w", "i8", (MIB,)),)
+    archive = archives_for(wanted, Store(root), Room(Store(root), 1 << 40), Filling())["s"]
+    for path in (archive, archive.with_suffix(".json")):
+        os.utime(path, (2000, 2000))
+    downloaded(root / "downloads" / "aa", root / "downloads" / "aa", 1000)
+    downloaded(root / "files" / "url" / "bb", root / "files" / ".e2eshard" / "url" / "bb", 4000)
+    downloaded(root / "files" / "by-name", root / "files" / ".e2eshard" / "by-name", 1)
+    for limit, left in ((5.2, {1, 2, 3, 4, 5}), (4.8, {2, 3, 4, 5}), (3.8, {3, 4, 5}), (2.8, {4, 5}), (0.1, {5})):
+        Room(Store(root), int(limit * MIB)).trim()
+        places = {1: root / "downloads/aa", 2: archive, 3: root / "modules/01", 4: root / "files/url/bb"}
+        there = {
+            number for number, place in places.items() if any(each.is_file() for each in (place, *place.rglob("*")))
+        }
+        assert there | {5} == left, limit
+        assert (root / "files" / "by-name" / "w.bin").exists(), "what was put there by name is counted, and stays"
+    assert not (root / "files" / ".e2eshard" / "url" / "bb").exists()
+    assert not archive.with_suffix(".json").exists()
+
+
+def test_what_is_being_made_is_not_removed(tmp_path: pathlib.Path) -> None:
+    root = tmp_path / "store"
+    downloaded(root / "downloads" / "aa", root / "downloads" / "aa", 1000)
+    with Store(root).lock("download-aa"):
+        Room(Store(root), 1).trim()
+        assert (root / "downloads" / "aa" / "w.bin").exists()
+    Room(Store(root), 1).trim()
+    assert not (root / "downloads" / "aa").exists()

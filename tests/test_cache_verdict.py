@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import signal
 
@@ -9,12 +10,13 @@ import msgspec
 import pytest
 
 from runner.cache import use
-from runner.failures import StageFailure
+from runner.failures import StageFailure, classify
 from runner.process import ToolResult
 from runner.protocol import Caching, Toolchain
 from runner.tools import Attempt
 from runner.work import Work
 from schemas.words import StageStatus
+from tests.accidents_support.build import small_disk
 from tests.cache_support.build import FLAGS, REFUSED, attempt, caching, make_work, module_text, order, result_of, tools
 
 
@@ -86,6 +88,35 @@ def test_the_ir_of_a_kept_compilation_comes_back(tmp_path: pathlib.Path, used: T
     assert work.metrics["modules_from_cache"] == 1
     assert len(found[0]) > 5
     assert found[0] == found[1]
+
+
+@pytest.mark.slow
+def test_a_full_store_is_no_trouble_and_a_full_working_folder_is_the_machines(
+    tmp_path: pathlib.Path, used: Toolchain
+) -> None:
+    with small_disk(tmp_path / "small", "1m"):
+        settings = caching(tmp_path / "small" / "store", used)
+        (tmp_path / "small" / "hog").write_bytes(bytes(900 << 10))
+        with contextlib.suppress(OSError), (tmp_path / "small" / "rest").open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        work = make_work(tmp_path / "one", used, settings)
+        module, error = attempt(work, module_text(3))
+        assert (module is not None, error) == (True, None)
+        assert work.metrics["modules_compiled"] == 1
+        left = [each for each in (tmp_path / "small").rglob("*") if each.suffix in (".entry", ".tmp")]
+        assert left == []
+        (tmp_path / "small" / "hog").unlink()
+        attempt(make_work(tmp_path / "two", used, settings), module_text(3))
+        full = make_work(tmp_path / "small" / "three", used, settings)
+        wanted = order(full, module_text(3))
+        with contextlib.suppress(OSError), (tmp_path / "small" / "rest2").open("wb", buffering=0) as file:
+            while True:
+                file.write(bytes(4096))
+        with pytest.raises(OSError, match="No space left") as caught:
+            use.compile_once(full, wanted)
+        assert classify(caught.value)[0] is StageStatus.INFRA
+        assert not wanted.output.exists()
 
 
 def ended(monkeypatch: pytest.MonkeyPatch, work: Work, result: ToolResult, said: str = "") -> StageStatus:

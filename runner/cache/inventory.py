@@ -12,18 +12,25 @@ PARAMETERS = "parameters"
 JOINED = "joined"
 #: The ending of what is known of an archive; its modification time says when the archive was used last.
 RECEIPT = ".json"
+_FILES, _ADDRESSES, _ASIDE = "files", "url", ".e2eshard"  # what `get_file` keeps, where LOCAL_LF_CACHE points here
+_HUB = "huggingface"  # of HF_HOME
+_MADE = "onnx-node-*"
 #: Where files are written under a name ``.*.tmp`` before they get their own.
 SCRATCH_FOLDERS = (MODULES, PARAMETERS, JOINED)
 
 
 @dataclass(frozen=True)
 class Item:
-    """One thing: its files, the bytes on disk, when it was used last (seconds since 1970), and its maker's lock."""
+    """One thing: its files or folders, the bytes on disk, when it was used last (seconds since 1970), its maker's lock.
 
-    files: tuple[pathlib.Path, ...]
+    What is ``fixed`` counts, but is never removed.
+    """
+
+    paths: tuple[pathlib.Path, ...]
     size: int
     used: float
     lock: str = ""
+    fixed: bool = False
 
 
 def items(root: pathlib.Path) -> Iterator[Item]:
@@ -31,6 +38,9 @@ def items(root: pathlib.Path) -> Iterator[Item]:
     yield from _modules(root / MODULES)
     yield from _archives(root / PARAMETERS)
     yield from _joined(root / JOINED)
+    yield from _downloads(root)
+    for folder in (*root.glob(_MADE), root / _FILES, root / _HUB):
+        yield _folder(folder, fixed=True)
 
 
 def _modules(folder: pathlib.Path) -> Iterator[Item]:
@@ -53,6 +63,28 @@ def _archives(folder: pathlib.Path) -> Iterator[Item]:
             used = max(state.st_mtime, _modified(receipt))
             name = f"{path.parent.name}{path.stem}"
             yield Item((receipt, path), state.st_blocks * 512, used, lock=f"parameters-{name[:3]}")
+
+
+def _downloads(root: pathlib.Path) -> Iterator[Item]:
+    """What came from one address, with what is kept about it."""
+    for folder in _below(root / "downloads"):
+        yield _folder(folder, lock=f"download-{folder.name}")
+    for folder in _below(root / _FILES / _ADDRESSES):
+        yield _folder(folder, root / _FILES / _ASIDE / _ADDRESSES / folder.name)
+
+
+def _folder(*folders: pathlib.Path, lock: str = "", fixed: bool = False) -> Item:
+    """Used when its newest file was: that of a download's receipt changes with every use."""
+    found = [state for each in folders for path, state in _files(each) if not (fixed and _ADDRESSES in path.parts)]
+    used = max((state.st_mtime for state in found), default=0.0)
+    return Item(folders, sum(state.st_blocks * 512 for state in found), used, lock, fixed)
+
+
+def _below(folder: pathlib.Path) -> list[pathlib.Path]:
+    try:
+        return [each for each in folder.iterdir() if each.is_dir()]
+    except OSError:
+        return []
 
 
 def _modified(path: pathlib.Path) -> float:

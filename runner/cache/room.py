@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import os
 import pathlib
+import shutil
 import time
 from collections.abc import Iterable, Iterator
 
@@ -99,17 +100,17 @@ class Room:
         for item in found:
             if total <= self._limit * _KEPT:
                 break
-            if item.used < since and self._remove(item):
+            if not item.fixed and item.used < since and self._remove(item):
                 total -= item.size
         return total
 
     def _remove(self, item: Item) -> bool:
         """Under the lock of whoever makes such a thing, where there is one; not while it is held."""
         if not item.lock:
-            return _unlink(item.files)
+            return _removed(item.paths)
         lock = self._store.lock(item.lock)
         with contextlib.suppress(TimeoutError), lock.acquire(timeout=0):
-            return _unlink(item.files)
+            return _removed(item.paths)
         return False
 
     def _oldest_run(self) -> float:
@@ -147,10 +148,13 @@ class Room:
         scratch.replace(self._store.root / _USAGE)
 
 
-def _unlink(files: Iterable[pathlib.Path]) -> bool:
+def _removed(paths: Iterable[pathlib.Path]) -> bool:
     try:
-        for path in files:
-            path.unlink(missing_ok=True)
+        for path in paths:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
     except OSError:
         return False
     return True

@@ -43,4 +43,5 @@ def normal(bits: npt.NDArray[np.uint32]) -> npt.NDArray[np.float64]:
     along = (bits & np.uint32((1 << _FRACTION) - 1)).astype(np.int64)
     low = points[place]
     value = (low << _FRACTION) + (points[place + np.uint32(1)] - low) * along
-    return value * (DEVIATION / (1 << (_UNIT + _FRACTION)))
+    scaled: npt.NDArray[np.float64] = value * (DEVIATION / (1 << (_UNIT + _FRACTION)))
+    return scaled

@@ -84,11 +84,12 @@ def _bytes(source: np.random.Philox, count: int) -> npt.NDArray[np.uint8]:
     return words.view(np.uint8)[:count]
 
 
-def _dtype(element: Element) -> npt.DTypeLike:
+def _dtype(element: Element) -> np.dtype[Any]:
     """Little-endian."""
     if element.dtype in ("float64", "float32", "float16"):
-        return np.dtype(element.dtype).newbyteorder("<")
+        plain: np.dtype[Any] = np.dtype(element.dtype)
+        return plain.newbyteorder("<")
     import ml_dtypes  # noqa: PLC0415 - only for what NumPy does not have
 
-    found: Any = getattr(ml_dtypes, element.dtype)
-    return np.dtype(found)
+    found: np.dtype[Any] = np.dtype(getattr(ml_dtypes, element.dtype))
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import pathlib
@@ -127,8 +128,11 @@ def is_there(wanted: Wanted) -> bool:
         receipt = decode(wanted.beside(".receipt.json").read_bytes(), _Receipt)
     except (OSError, msgspec.MsgspecError):  # put there by hand: hash it now
         return wanted.sha256 is None or sha256_of(wanted.path) == wanted.sha256
-    same = receipt.size == wanted.path.stat().st_size
-    return same and wanted.sha256 in (None, receipt.sha256)
+    same = receipt.size == wanted.path.stat().st_size and wanted.sha256 in (None, receipt.sha256)
+    if same:
+        with contextlib.suppress(OSError):
+            os.utime(wanted.beside(".receipt.json"))  # the least recently used download is removed first
+    return same
 
 
 def _size(path: pathlib.Path) -> int:
