@@ -139,7 +139,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     gc.freeze()  # what is loaded now stays: keep the collector from copying its pages in every case
     with socket.socket(fileno=options.socket) as link:
         _Zygote(link, worker).serve()
-    return 0
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # no process is left, and nothing to tidy: native libraries would complain of what is still loaded
 
 
 if __name__ == "__main__":

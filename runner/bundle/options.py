@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from runner.bundle.cleanup import DEFAULT_LIMIT
+from runner.bundle.layout import ARTEFACTS
 from schemas.bundle import BUNDLE_FILE
 from schemas.errors import UsageError
 from schemas.words import Lowering, Mode, Path
@@ -38,7 +39,8 @@ def given_bundles(names: Sequence[str]) -> tuple[str, ...]:
     """
     found = tuple(name for name in names if is_bundle(name))
     for name in names:
-        if name not in found and _means_a_place(name) and not is_definition(name):
+        was_one = (pathlib.Path(name) / ARTEFACTS).is_dir()  # a bundle that lost its description
+        if name not in found and _means_a_place(name) and (was_one or not is_definition(name)):
             raise UsageError(f"{name}: there is no {BUNDLE_FILE} in it", "name the folder that holds one")
     if found and len(found) < len(names):
         other = next(name for name in names if name not in found)
