@@ -13,7 +13,6 @@ PARAMETERS = "parameters"
 RECEIPT = ".json"
 _FILES, _ADDRESSES, _ASIDE = "files", "url", ".e2eshard"  # what `get_file` keeps, where LOCAL_LF_CACHE points here
 _HUB = "huggingface"  # of HF_HOME
-_MADE = "onnx-node-*"
 #: Where files are written under a name ``.*.tmp`` before they get their own.
 SCRATCH_FOLDERS = (MODULES, PARAMETERS)
 
@@ -37,7 +36,7 @@ def items(root: pathlib.Path) -> Iterator[Item]:
     yield from _modules(root / MODULES)
     yield from _archives(root / PARAMETERS)
     yield from _downloads(root)
-    for folder in (*root.glob(_MADE), root / _FILES, root / _HUB):
+    for folder in (root / _FILES, root / _HUB):
         yield _folder(folder, fixed=True)
 
 
