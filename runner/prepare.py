@@ -74,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 _answer(prepare(source, store, base, force=force))
         for each in downloads:
             _answer(each)
-    if sources:
+    if remote:
         _make_room(store)
     return 0
 

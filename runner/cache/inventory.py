@@ -14,7 +14,6 @@ JOINED = "joined"
 RECEIPT = ".json"
 _FILES, _ADDRESSES, _ASIDE = "files", "url", ".e2eshard"  # what `get_file` keeps, where LOCAL_LF_CACHE points here
 _HUB = "huggingface"  # of HF_HOME
-_MADE = "onnx-node-*"
 #: Where files are written under a name ``.*.tmp`` before they get their own.
 SCRATCH_FOLDERS = (MODULES, PARAMETERS, JOINED)
 
@@ -39,7 +38,7 @@ def items(root: pathlib.Path) -> Iterator[Item]:
     yield from _archives(root / PARAMETERS)
     yield from _joined(root / JOINED)
     yield from _downloads(root)
-    for folder in (*root.glob(_MADE), root / _FILES, root / _HUB):
+    for folder in (root / _FILES, root / _HUB):
         yield _folder(folder, fixed=True)
 
 
