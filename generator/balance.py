@@ -28,6 +28,8 @@ _EFFORT = 100_000
 
 def balanced(costs: Mapping[str, int], count: int) -> Shards:
     """Assigns ``costs`` (case key -> milliseconds) to ``count`` shards; none is empty while ``count <= len(costs)``."""
+    if count == 0:
+        return ()
     items = sorted((-cost, key) for key, cost in costs.items())
     found = _longest_first(items, count)
     least = least_possible(costs.values(), count)

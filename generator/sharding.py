@@ -105,7 +105,7 @@ def plan(costs: Mapping[str, int], rules: Rules, previous: Shards = (), *, rebal
 
 def _allowed(costs: Mapping[str, int], rules: Rules) -> int:
     """The budget, or the job of the longest case where that alone exceeds it."""
-    return max(rules.budget, rules.setup + max(costs.values()))
+    return max(rules.budget, rules.setup + max(costs.values(), default=0))
 
 
 def _keep(costs: Mapping[str, int], previous: Shards) -> Shards:

@@ -11,7 +11,6 @@ from runner.bundle.layout import ARTEFACTS
 from schemas.bundle import BUNDLE_FILE
 from schemas.errors import UsageError
 from schemas.words import Lowering, Mode, Path
-from suites.imported.adhoc import is_definition
 from suites.units import parse_size
 
 
@@ -37,6 +36,8 @@ def given_bundles(names: Sequence[str]) -> tuple[str, ...]:
 
     A definition of an imported suite is a place too.
     """
+    from suites.imported.adhoc import is_definition  # noqa: PLC0415 - reads YAML; keeps --help quick
+
     found = tuple(name for name in names if is_bundle(name))
     for name in names:
         was_one = (pathlib.Path(name) / ARTEFACTS).is_dir()  # a bundle that lost its description
