@@ -22,7 +22,7 @@ _PREFIX = "E2ESHARD_"
 _LEVELS = ("O0", "O1", "O2", "O3")
 
 #: Variables that say where things lie; they change nothing of a case. Those of tests begin with the last.
-OTHER_VARIABLES = ("E2ESHARD_STORE", "E2ESHARD_OFFLINE", "E2ESHARD_ORT_EP_LIBRARY")
+OTHER_VARIABLES = ("E2ESHARD_STORE", "E2ESHARD_STORE_LIMIT", "E2ESHARD_OFFLINE", "E2ESHARD_ORT_EP_LIBRARY")
 _TESTS = "E2ESHARD_TEST_"
 
 
