@@ -274,6 +274,14 @@ targets:
     setup-time: 2m
     shard-budget: 30m
     capacity: 3
+    build-on: builder
+    handover-limit: 2GiB
+    handover-total: 4GiB
+  builder:
+    backend: llvm-cpu
+    device: local-task
+    runs-on: ubuntu-24.04
+    toolchain: ../build
 """
     root = folder(tmp_path, targets=text, mine=manifest("targets: [all]\nmodels: [{tag: abs}]\n"))
     target = workspace.load(root).target("all")
