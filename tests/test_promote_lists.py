@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import tempfile
 from collections import Counter
@@ -21,6 +22,7 @@ from results.promote.standing import LISTS
 from schemas.errors import Exit
 from schemas.record import Record
 from schemas.words import Depth, Outcome, Stage
+from schemas.words import Path as ModelPath
 from tests.promote_support import (
     COMPILE,
     FAMILY,
@@ -70,6 +72,22 @@ def test_the_catalogue_and_skipped_models_need_no_twin(tmp_path: Path) -> None:
     weekly = WEEKLY.replace("onnx/net/a,", "onnx/net/a, onnx/net/b,")
     nightly = NIGHTLY + "  - name: onnx/net/b\n    skip: too large\n    only: [cpu]\n"
     assert said(make(tmp_path / "suites", weekly_op_by_op=weekly, nightly_execute=nightly)) == []
+
+
+def test_another_suite_s_definitions_need_no_twin(tmp_path: Path) -> None:
+    nightly = NIGHTLY + "  - directory: theirs\n    format: torch-models\n    only: [cpu]\n"
+    theirs = tmp_path / "suites" / "theirs"
+    theirs.mkdir(parents=True)
+    flags = ["--iree-hal-target-device=local", "--iree-hal-local-target-device-backends=llvm-cpu"]
+    (theirs / "module.json").write_text(json.dumps({"mlir": "module.mlir", "compiler_flags": flags}))
+    test = {"type": "quality", "markers": [], "modules": ["module"], "run_args": ["--device=local-task"]}
+    (theirs / "test.json").write_text(json.dumps(test))
+    root = make(tmp_path / "suites", nightly_execute=nightly)
+    assert said(root) == []
+    passed = record("torch-models/test", path=ModelPath.DIRECT)
+    runs = [report(tmp_path / f"{number}", passed) for number in (1, 2, 3)]
+    found = propose(runs, root, runs=3, repository="")
+    assert (found.patches, found.moves) == ((), 0)  # nothing moves it
 
 
 @pytest.mark.parametrize(("stage", "twin"), [("compilation", "nightly-op-by-op"), ("comparison", "weekly-op-by-op")])

@@ -60,11 +60,12 @@ class Lists(msgspec.Struct, frozen=True, kw_only=True):
     def rank(self, record: Seen) -> tuple[int, int, int] | None:
         """How usual a record's case is for its model; None for what promotion leaves alone.
 
-        That are the catalogue's cases, unknown models, and ad hoc runs of models that some suite has.
+        That are the catalogue's cases, other suites' definitions, unknown models, and ad hoc runs of models that some
+        suite has.
         """
         model = self.model(record.model)
         targets = self.assembled.targets.declared
-        if model is None or is_exempt(record.model) or record.target not in targets:
+        if model is None or is_exempt(model) or record.target not in targets:
             return None
         if record.suite == ADHOC and record.model in self.listed:
             return None

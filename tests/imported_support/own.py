@@ -1,4 +1,4 @@
-"""The models of `suites/iree` once more, in NumPy: what their quality tests expect of the weights and inputs there."""
+"""The models of `suites/iree` a second time, in NumPy: weights and inputs there become what quality tests expect."""
 
 from __future__ import annotations
 
@@ -32,9 +32,8 @@ def conv() -> Array:
     """1 x 10, with the seeded weights of the definition."""
     seed = json.loads((_TORCH / "conv" / "quality_cpu.json").read_text())["weights"][0]["seed"]
     gain, x = 16, np.load(_TORCH / "conv" / "x.npy")
-    c0, c1, fc = (
-        _random(name, shape, seed) for name, shape in (("c0", "8x3x3x3"), ("c1", "16x8x3x3"), ("fc", "16x10"))
-    )
+    shapes = {"c0": "8x3x3x3", "c1": "16x8x3x3", "fc": "16x10"}
+    c0, c1, fc = (_random(name, shape, seed) for name, shape in shapes.items())
     first = np.maximum(gain * _convolved(x, c0), 0)
     pooled = first.reshape(1, 8, 7, 2, 7, 2).max(axis=(3, 5))
     mean = np.maximum(gain * _convolved(pooled, c1), 0).mean(axis=(2, 3))
