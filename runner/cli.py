@@ -16,8 +16,8 @@ from runner.options import Options, parse
 from schemas.errors import E2EShardError, Exit
 
 if TYPE_CHECKING:
+    from runner.outcome import Outcome
     from runner.select import Batch
-    from runner.shard import Outcome
     from schemas.case import Case
 
 _INTERRUPTED = 130  # what a shell reports of a program that Ctrl-C ended

@@ -13,10 +13,10 @@ from results.text import log_lines
 from runner.annotations import notice, one_error, workflow_errors
 from runner.opcases import told
 from runner.options import Options
+from runner.outcome import Outcome
 from runner.progress import clock
 from runner.reproduce import bundle_command
 from runner.schedule import Stop
-from runner.shard import Outcome
 from schemas.record import DIFFERED, Record
 
 _MOST_FAILURES = 50

@@ -24,6 +24,7 @@ from runner.journal import Journal, JournalState, now
 from runner.ofcase import expecting, stages_of_case, worker_for
 from runner.options import Options
 from runner.order import in_order, jobs_at_a_time, limits_of
+from runner.outcome import Outcome, hindrance_of
 from runner.pool import Zygote
 from runner.progress import Progress, Tally, make_progress
 from runner.protocol import Caching, Ending, Event, Job, OpByOp, Toolchain
@@ -47,18 +48,6 @@ from schemas.words import SkipReason, Stage
 log = logging.getLogger("runner.shard")
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What a batch came to."""
-
-    batch: Batch
-    records: tuple[Record, ...]
-    missing: int  # planned cases without a record: the run was stopped
-    stop: Stop
-    trouble: str = ""  # the journal or the reports could not be written
-    hindrance: devices.Hindrance | None = None  # no case at all could run on this machine
-    unrepeated: int = 0  # unexpected failures that were to be run a second time, and were not
-
-
 class ShardRun:
     """The run of one batch: observes the scheduler, journals, judges, and keeps the folder tidy."""
 
@@ -68,8 +57,7 @@ class ShardRun:
         self._toolchain = toolchain
         self._on_ci = on_ci
         self._attempt = int(os.environ.get("GITHUB_RUN_ATTEMPT") or 1)
-        rules = Rules(level=options.cleanup, limit=options.bundle_limit)
-        self._folder = self._make_folder(rules)
+        self._folder = self._make_folder(Rules(level=options.cleanup, limit=options.bundle_limit))
         self._stages = {case.id: self._stages_of(case) for case in batch.cases}
         self._cases = {case.id: self._expecting(case) for case in batch.cases}
         self._needs = {case.id: machine_needs(case, self._stages[case.id]) for case in batch.cases}
@@ -106,8 +94,9 @@ class ShardRun:
         self._open(state, header)
         jobs = jobs_at_a_time(self._batch.target, self._options.jobs)
         log.info("%s: %d cases to run, %d at a time", self._batch.name, len(todo), jobs)
-        tally = Tally(len(todo), {case.id: seconds(case) for case in todo}, jobs)
-        self._progress = make_progress(tally, on_ci=self._on_ci)
+        self._progress = make_progress(
+            Tally(len(todo), {case.id: seconds(case) for case in todo}, jobs), on_ci=self._on_ci
+        )
         stop = Stop.INTERRUPTED
         try:
             stop = self._run_cases(todo, jobs, deadline, stopped)
@@ -403,12 +392,6 @@ class ShardRun:
             missing=sum(case not in self._records for case in self._cases),
             stop=stop,
             trouble=trouble,
-            hindrance=self._hindrance(),
+            hindrance=hindrance_of(self._cases.values(), self._needs, self._readiness),
             unrepeated=len(self._doubtful()),
         )
-
-    def _hindrance(self) -> devices.Hindrance | None:
-        """What kept every case from running; None when one could, or when there was nothing to run."""
-        real = [case for case in self._cases.values() if case.skip is None]
-        missing = [self._readiness.hinders(self._needs[case.id], case.path) for case in real]
-        return missing[0] if missing and all(missing) else None

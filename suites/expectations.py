@@ -10,9 +10,9 @@ import msgspec
 from schemas.case import Expectation
 from schemas.errors import Location, ManifestError
 from schemas.words import OWN_STAGES, Outcome, Stage
+from suites.failurekeys import EXPECTATIONS_FILE
 from suites.fields import Entry, Table
 from suites.findings import Findings, did_you_mean
-from suites.keys import EXPECTATIONS_FILE
 from suites.nodes import parse, read_bytes, shown
 from suites.read import Reader
 

@@ -29,7 +29,8 @@ ELEMENT_TYPES: tuple[str, ...] = (
 )  # fmt: skip
 
 
-def _text(doc: str, **rest: object) -> Field:
+def text(doc: str, **rest: object) -> Field:
+    """A field that holds a text."""
     return msgspec.convert({"kind": Kind.TEXT, "doc": doc, **rest}, Field)
 
 
@@ -55,9 +56,10 @@ TOLERANCE: Keys = {
 }
 
 
-def _url(doc: str) -> Field:
+def url(doc: str) -> Field:
+    """A field that holds an address."""
     hint, example = "write the issue's whole address", "https://example.org/issues/1"
-    return _text(doc, pattern=URL_PATTERN, says="a URL", hint=hint, example=example)
+    return text(doc, pattern=URL_PATTERN, says="a URL", hint=hint, example=example)
 
 
 def _switch(doc: str, *, example: bool) -> Field:
@@ -69,11 +71,11 @@ CHECKS: Keys = {
     "pcc": _switch("Whether the Pearson correlation decides.", example=False),
     "atol": _switch("Whether the comparison element by element decides (atol, rtol, relative-atol).", example=False),
     "tokens": _switch("Whether the comparison of decoded tokens decides.", example=False),
-    "issue": _url("Where a disabled check is tracked; needed with one."),
+    "issue": url("Where a disabled check is tracked; needed with one."),
 }
 
 TUNING: Keys = {
-    "optimization-level": _text("The compiler's optimisation level.", choices=("O0", "O1", "O2", "O3"), example="O2"),
+    "optimization-level": text("The compiler's optimisation level.", choices=("O0", "O1", "O2", "O3"), example="O2"),
     "const-eval": _switch("Evaluate constant expressions while compiling.", example=False),
     "const-eval-parameters": _switch("Also of weights that lie in a parameter archive.", example=True),
     "externalize": _switch(
@@ -123,8 +125,8 @@ PER_TARGET: Keys = {
     "import-flags": _flags("Added to the importer's flags.", "--opset-version=17"),
     "compile-flags": _flags("Added to the compiler's flags, after the target's.", "--iree-opt-level=O2"),
     "run-flags": _flags("Added to the runtime's flags, after the target's.", "--task_topology_group_count=1"),
-    "lowering": _text("Dialect handed to the compiler.", choices=tuple(Lowering), example="torch"),
-    "mode": _text("What the model is run for.", choices=tuple(Mode), example="train"),
+    "lowering": text("Dialect handed to the compiler.", choices=tuple(Lowering), example="torch"),
+    "mode": text("What the model is run for.", choices=tuple(Mode), example="train"),
     "checks": Field(
         kind=Kind.MAPPING,
         doc="Which findings of the comparison decide; one that does not needs an `issue`.",
@@ -137,7 +139,7 @@ PER_TARGET: Keys = {
         example={"optimization-level": "O2"},
         keys=TUNING,
     ),
-    "owner": _text("Who looks after the model.", example="somebody"),
+    "owner": text("Who looks after the model.", example="somebody"),
     "seed": Field(kind=Kind.INTEGER, doc="Seed of generated inputs.", example=0, minimum=0, maximum=2**32 - 1),
     "tags": Field(
         kind=Kind.TEXTS,
@@ -147,7 +149,7 @@ PER_TARGET: Keys = {
         says="a tag of letters, digits, dots, dashes and _",
         empty=True,
     ),
-    "skip": _text(
+    "skip": text(
         "Do not run, and say why.", example="needs 40 GiB of memory", hint='give the reason in words: skip: "why"'
     ),
     "memory-limit": MEMORY_LIMIT,
@@ -172,46 +174,46 @@ SETTINGS: Keys = {
 }
 
 MODEL: Keys = {
-    "name": _text(
+    "name": text(
         "A model's name, or a glob over names (* also crosses slashes); beside a file or class the name to give.",
         example="onnx/node/test_abs*",
     ),
-    "tag": _text("Takes every model that bears this tag.", example="conv"),
-    "onnx": _text("An .onnx file, relative to this manifest, or an http(s) URL.", example="./my_model.onnx"),
-    "python": _text(
+    "tag": text("Takes every model that bears this tag.", example="conv"),
+    "onnx": text("An .onnx file, relative to this manifest, or an http(s) URL.", example="./my_model.onnx"),
+    "python": text(
         "A tester class: file.py:Class, the path relative to this manifest; file.py:Class[variant] takes one variant.",
         example="./my_model.py:MyTester",
     ),
-    "mlir": _text(
+    "mlir": text(
         "A module in MLIR (StableHLO, linalg, tosa), .mlir or .mlirbc, relative to this manifest, or an http(s) URL.",
         example="./my_model.mlir",
     ),
-    "sha256": _text(
+    "sha256": text(
         "Checksum of the file behind `onnx:` or `mlir:`.",
         pattern=r"^[0-9a-f]{64}$",
         says="a SHA-256 checksum",
         hint="write its 64 lower-case hexadecimal digits",
         example="0" * 64,
     ),
-    "directory": _text(
+    "directory": text(
         "A folder of definitions of another suite, relative to this manifest; one model each.",
         example="../iree-test-suites/onnx_ops",
     ),
-    "format": _text("What the definitions in `directory:` look like.", choices=tuple(Format), example="onnx-ops"),
-    "config": _text(
+    "format": text("What the definitions in `directory:` look like.", choices=tuple(Format), example="onnx-ops"),
+    "config": text(
         "The configuration file of `directory:`, with flags and lists, relative to this manifest.",
         example="./cpu_llvm_sync.json",
     ),
-    "markers": _text("Which of the definitions: words with and, or, not and brackets.", example="hip and benchmark"),
-    "module-directory": _text(
+    "markers": text("Which of the definitions: words with and, or, not and brackets.", example="hip and benchmark"),
+    "module-directory": text(
         "Where module definitions are named from; the `directory` itself where not given.", example="../torch_models"
     ),
-    "external-file-directory": _text(
+    "external-file-directory": text(
         "Where other files of the definitions are named from, and every tool is started; the `directory` itself where "
         "not given.",
         example="../test_suite_files",
     ),
-    "comparison": _text(
+    "comparison": text(
         "Who decides about the results of `directory:`: the tool it was made for, or our comparison as well.",
         choices=("tool", "strict"),
         example="strict",
@@ -219,7 +221,7 @@ MODEL: Keys = {
     "exclude": Field(
         kind=Kind.TEXTS, doc="Names or globs that this entry leaves out.", example=["onnx/node/*_expanded"]
     ),
-    "group": _text("A group of this manifest whose settings apply.", example="slow"),
+    "group": text("A group of this manifest whose settings apply.", example="slow"),
     "only": Field(
         kind=Kind.TEXTS,
         doc="Targets of the suite that this entry is for; on the others it is as if it were not written.",
@@ -233,18 +235,18 @@ EXCUSED = Field(
     doc="Models that are in no list on purpose.",
     example=[{"name": "onnx/simple/test_sign_model", "reason": "covered by onnx/node/test_sign"}],
     keys={
-        "name": _text("A model's name or a glob.", example="onnx/simple/test_sign_model", required=True),
-        "reason": _text("Why no list has it.", example="covered by onnx/node/test_sign", required=True),
+        "name": text("A model's name or a glob.", example="onnx/simple/test_sign_model", required=True),
+        "reason": text("Why no list has it.", example="covered by onnx/node/test_sign", required=True),
     },
 )
 
 MANIFEST: Keys = {
-    "suite": _text("The suite's name: the file's name without .yaml.", pattern=NAME_PATTERN, says=NAME_SAYS,
+    "suite": text("The suite's name: the file's name without .yaml.", pattern=NAME_PATTERN, says=NAME_SAYS,
                    example="presubmit", required=True),
-    "description": _text("One sentence for people.", example="Full models, end to end, every night", required=True),
-    "schedule": _text("When it runs by itself: cron, five fields, UTC.", example="17 2 * * *"),
+    "description": text("One sentence for people.", example="Full models, end to end, every night", required=True),
+    "schedule": text("When it runs by itself: cron, five fields, UTC.", example="17 2 * * *"),
     "pull-request": Field(kind=Kind.FLAG, doc="Also run on pull requests; hosted targets only.", example=True),
-    "depth": _text("How far each case goes.", choices=DEPTHS, example="execute", required=True),
+    "depth": text("How far each case goes.", choices=DEPTHS, example="execute", required=True),
     "targets": Field(
         kind=Kind.TEXTS, doc="Names from targets.yaml.", example=["cpu"], required=True,
     ),
@@ -259,11 +261,11 @@ MANIFEST: Keys = {
         doc="Suites that may not run a model on a target on which this one runs it.",
         example=["nightly-op-by-op"],
     ),
-    "twin-in": _text(
+    "twin-in": text(
         "The suite that must run, on the same target, what this one runs; the catalogue's cases are exempt.",
         example="weekly-op-by-op",
     ),
-    "twin-in-bring-up": _text(
+    "twin-in-bring-up": text(
         "Instead of `twin-in`: the suite for models that are expected to fail before their outputs are compared.",
         example="nightly-op-by-op",
     ),
@@ -288,7 +290,7 @@ MANIFEST: Keys = {
 EXCUSED_FILE: Keys = {"excused": msgspec.structs.replace(EXCUSED, required=True, empty=True)}
 
 CONTAINER: Keys = {
-    "image": _text(
+    "image": text(
         "Image with its digest.",
         pattern=r"^[^\s@]+@sha256:[0-9a-f]{64}$",
         says="an image pinned by digest",
@@ -296,14 +298,14 @@ CONTAINER: Keys = {
         example="ghcr.io/example/image@sha256:" + "0" * 64,
         required=True,
     ),
-    "options": _text("Options of `docker create`.", example="--device=/dev/kfd", empty=True),
+    "options": text("Options of `docker create`.", example="--device=/dev/kfd", empty=True),
     "volumes": Field(kind=Kind.TEXTS, doc="Volumes, source:destination.", example=["/data:/data"], empty=True),
 }
 
 TARGET: Keys = {
-    "description": _text("One sentence for people.", example="x86-64 on a hosted machine"),
-    "backend": _text("The compiler's backend.", choices=BACKENDS, example="llvm-cpu", required=True),
-    "device": _text("IREE's device URI.", example="local-task", required=True),
+    "description": text("One sentence for people.", example="x86-64 on a hosted machine"),
+    "backend": text("The compiler's backend.", choices=BACKENDS, example="llvm-cpu", required=True),
+    "device": text("IREE's device URI.", example="local-task", required=True),
     "runs-on": Field(
         kind=Kind.TEXT_OR_TEXTS, doc="GitHub's runner label, or all labels.", example=["ubuntu-24.04"], required=True
     ),
@@ -312,7 +314,7 @@ TARGET: Keys = {
         doc="Labels, without a container, for suites that end at compilation: those need no device.",
         example=["ubuntu-24.04"],
     ),
-    "build-on": _text(
+    "build-on": text(
         "The hosted target on whose machines cases are built; this target's own machines then only run them.",
         example="cpu",
     ),
@@ -322,8 +324,8 @@ TARGET: Keys = {
     "handover-total": Field(
         kind=Kind.SIZE, doc="What all built cases of a shard may hand over together.", example="8GiB"
     ),
-    "chip": _text("Chip to compile for.", example="gfx942"),
-    "sku": _text("Product the machine holds.", example="mi300"),
+    "chip": text("Chip to compile for.", example="gfx942"),
+    "sku": text("Product the machine holds.", example="mi300"),
     "compile-flags": _flags("Flags of every compilation for this target.", "--iree-llvmcpu-target-cpu=host"),
     "run-flags": _flags("Flags of every run on this target.", "--device_allocator=caching"),
     "input-casts": Field(
@@ -331,9 +333,9 @@ TARGET: Keys = {
         doc="Inputs of one element type are given to the model as another, which the hardware has.",
         example={"int64": "int32"},
         choices=ELEMENT_TYPES,
-        item=_text("The element type instead.", choices=ELEMENT_TYPES, example="int32"),
+        item=text("The element type instead.", choices=ELEMENT_TYPES, example="int32"),
     ),
-    "ort-ep-library": _text(
+    "ort-ep-library": text(
         "ONNX Runtime plug-in with IREE's execution provider, for the path `ort-ep`.",
         example="/opt/iree/libonnxruntime_ep_iree.so",
     ),
@@ -349,8 +351,8 @@ TARGET: Keys = {
         says="a name of a secret",
         hint="letters, digits and _ only",
     ),
-    "secrets-environment": _text("GitHub environment that guards the secrets.", example="hardware"),
-    "toolchain": _text("A compiler build tree used instead of the installed package.", example="../iree-build"),
+    "secrets-environment": text("GitHub environment that guards the secrets.", example="hardware"),
+    "toolchain": text("A compiler build tree used instead of the installed package.", example="../iree-build"),
     "setup-packages": Field(
         kind=Kind.TEXTS,
         doc="Debian packages the setup installs.",
@@ -383,28 +385,4 @@ TARGETS_FILE: Keys = {
         item=Field(kind=Kind.MAPPING, doc="One target.", keys=TARGET,
                    example={"backend": "llvm-cpu", "device": "local-task", "runs-on": "ubuntu-24.04"}),
     )
-}  # fmt: skip
-
-FAILURE: Keys = {
-    "signature": _text(
-        "The record's error signature, letter by letter.", example="failed to legalize op", required=True
-    ),
-    "stage": _text("The stage that fails.", choices=tuple(Stage), example="compilation", required=True),
-    "outcome": _text("How it ends; FAIL where not given.", choices=FAILURES, example="FAIL"),
-    "cause": _text(
-        "Why, in words; needed where the stage is not the compiler's.", example="ONNX Runtime lacks bfloat16"
-    ),
-    "issue": _url("URL of the issue."),
-    "owner": _text("Who looks after it.", example="somebody"),
-    "review": Field(kind=Kind.DATE, doc="When to look at it again.", example="2027-01-31"),
-    "cases": Field(kind=Kind.TEXTS, doc="Case keys, model@path.", example=["onnx/node/test_a@onnx"], required=True),
-}  # fmt: skip
-
-EXPECTATIONS_FILE: Keys = {
-    "suite": _text("The suite, as in the file's name.", example="nightly-execute", required=True),
-    "target": _text("The target, as in the file's name.", example="cpu", required=True),
-    "failures": Field(
-        kind=Kind.ENTRIES, doc="Declared failures, one entry a signature.", keys=FAILURE, required=True, empty=True,
-        example=[{"signature": "failed to legalize op", "stage": "compilation", "cases": ["onnx/node/test_a@onnx"]}],
-    ),
 }  # fmt: skip

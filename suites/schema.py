@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.errors import Exit
-from suites import keys
+from suites import failurekeys, keys
 from suites.fields import Field, Keys, Kind
 from suites.units import DURATION_PATTERN, SIZE_PATTERN
 
@@ -22,7 +22,7 @@ _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 SCHEMAS: Mapping[str, tuple[str, Keys]] = {
     "manifest.schema.json": ("A suite's manifest: what is tested, how far, where, and when", keys.MANIFEST),
     "targets.schema.json": ("targets.yaml: every place to compile for and to run on", keys.TARGETS_FILE),
-    "expectations.schema.json": ("The declared failures of a suite on a target", keys.EXPECTATIONS_FILE),
+    "expectations.schema.json": ("The declared failures of a suite on a target", failurekeys.EXPECTATIONS_FILE),
     "excused.schema.json": ("excused.yaml: models that are in no list on purpose", keys.EXCUSED_FILE),
 }
 

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from schemas.target import Target
-from suites import keys, workspace
+from suites import failurekeys, keys, workspace
 from suites.fields import Keys
 from suites.units import show_duration, show_size
 from tests.suites_support import findings, folder
@@ -29,8 +29,8 @@ def example(page: str, head: str) -> str:
         (SUITES_MD, keys.MANIFEST),
         (SUITES_MD, keys.MODEL),
         (SUITES_MD, keys.TOLERANCE),
-        (SUITES_MD, keys.EXPECTATIONS_FILE),
-        (SUITES_MD, keys.FAILURE),
+        (SUITES_MD, failurekeys.EXPECTATIONS_FILE),
+        (SUITES_MD, failurekeys.FAILURE),
         (TARGETS_MD, keys.TARGET),
         (TARGETS_MD, keys.CONTAINER),
     ],

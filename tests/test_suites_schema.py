@@ -16,7 +16,7 @@ from runner.stages.plan import LAST_STAGE
 from schemas.case import Case, Checks, Expectation, Tolerance, Tuning
 from schemas.target import Container, Target
 from schemas.words import Lowering, Mode, Stage
-from suites import keys, schema
+from suites import failurekeys, keys, schema
 from suites.fields import Keys, Kind
 from suites.targets import FIELD_OF_KEY
 from tests.suites_support import TARGETS, manifest
@@ -76,7 +76,7 @@ def test_every_key_is_described_and_has_an_example_that_fits(table: Keys) -> Non
 def test_words_of_the_schemas_are_those_of_the_project() -> None:
     assert keys.PER_TARGET["lowering"].choices == tuple(Lowering)
     assert keys.STAGE_TIMEOUTS.choices == tuple(Stage)
-    assert keys.FAILURE["stage"].choices == tuple(Stage)
+    assert failurekeys.FAILURE["stage"].choices == tuple(Stage)
     assert set(keys.DEPTHS) == set(LAST_STAGE), "the depths of a manifest are those the runner reaches"
     assert set(keys.BACKENDS) == set(BACKENDS), "the backends of a target are those the runner has"
     assert set(keys.ELEMENT_TYPES) <= {each.name for each in tensors._TABLE}, "the runner has the element types"
@@ -94,7 +94,7 @@ def test_keys_are_the_fields_of_the_value_types() -> None:
     tuning = set(Tuning.__struct_fields__)
     assert spelled(keys.TUNING) - {"optimization_level"} == tuning - {"opt_level"}
     assert spelled(keys.PER_TARGET) <= set(Case.__struct_fields__)
-    assert spelled(keys.FAILURE) - {"cases"} == set(Expectation.__struct_fields__) - {"where", "anyhow"}
+    assert spelled(failurekeys.FAILURE) - {"cases"} == set(Expectation.__struct_fields__) - {"where", "anyhow"}
 
 
 @pytest.mark.parametrize(

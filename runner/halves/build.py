@@ -14,10 +14,11 @@ from runner.halves.place import build_folder, handover_folder
 from runner.halves.split import Split, split
 from runner.journal import Journal
 from runner.options import Options
+from runner.outcome import Outcome
 from runner.protocol import Toolchain
 from runner.schedule import Stop
 from runner.select import Batch
-from runner.shard import Outcome, ShardRun
+from runner.shard import ShardRun
 from schemas.case import Case
 from schemas.partial import PARTIALS, BuildHeader, Partial
 from schemas.record import Provenance, Record, ShardHeader, StageResult

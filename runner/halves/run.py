@@ -12,9 +12,9 @@ from runner import closing, toolchain
 from runner.halves.build import BuildRun, building, told
 from runner.halves.device import DeviceRun, device_batch
 from runner.options import Options
+from runner.outcome import Outcome
 from runner.schedule import Stop
 from runner.select import Batch
-from runner.shard import Outcome
 from schemas.case import Case
 from schemas.errors import UsageError
 from schemas.partial import Half
