@@ -52,6 +52,10 @@ _NEUTRAL: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ..
     (re.compile(r"\s+"), " "),
 )
 
+#: What the compiler says of its linker, with the number that ``system`` gave: the shell's wait status.
+_LINKER = re.compile(r"^Linking failed; escaped command line returned exit code (?P<status>\d+):", re.MULTILINE)
+_OF_SHELL = 128
+
 #: Frames of the crash handler itself, above the frame that matters.
 _HANDLER = re.compile(r"PrintStackTrace|SignalHandler|__restore_rt|/libc\.so|\braise\b|gsignal|\babort\b|pthread_kill")
 _FRAME = re.compile(r"^ *#\d+ 0x[0-9a-f]+ ")
@@ -90,6 +94,19 @@ def of_crash(signal: str, tool: str, output: str) -> str:
             if match := pattern.search(line):
                 return normalise(f"{crash}: {match.group('text')}")
     return crash
+
+
+def killed_linker(output: str) -> int | None:
+    """The signal that ended the linker which the compiler had called, or the shell between; None where none did.
+
+    The shell says 128 and the signal (POSIX, "Exit Status for Commands"); a wait status has that in its second byte, and
+    in the lower seven bits of its first one the signal that ended the shell itself.
+    """
+    match = _LINKER.search(output)
+    if match is None:
+        return None
+    status = int(match.group("status"))
+    return status & 0x7F or max(0, (status >> 8) - _OF_SHELL) or None
 
 
 def excerpt_of_tool(output: str) -> str:

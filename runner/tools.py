@@ -31,7 +31,7 @@ class Attempt:
 def invoke(work: Work, argv: Sequence[str], stdout: pathlib.Path | None = None) -> None:
     """Run a native tool, its command line and its error output in the stage's log.
 
-    Raises StageFailure: FAIL for an exit code, CRASH for a signal, OOM for an allocator that gave up, INFRA for a full
+    Raises StageFailure: FAIL for an exit code, CRASH for a signal (its linker's too), OOM for an allocator that gave up, INFRA for a full
     disk.
     """
     failure = failure_of(work, attempt(work, argv, stdout))
@@ -79,4 +79,7 @@ def _failure(tool: str, result: ToolResult, said: str) -> StageFailure:
     if result.signal is not None:
         text = signature.of_crash(signal_name(result.signal), tool, said)
         return StageFailure(text, signature.excerpt_of_crash(said), StageStatus.CRASH)
+    if killed := signature.killed_linker(said):
+        text = f"{signal_name(killed)} in the linker of {tool}"
+        return StageFailure(text, signature.excerpt_of_tool(said), StageStatus.CRASH)
     return StageFailure(signature.of_tool(said, tool, result.exit_code), signature.excerpt_of_tool(said))

@@ -57,6 +57,22 @@ def test_a_failure_comes_back_word_for_word(tmp_path: pathlib.Path, used: Toolch
 
 
 @pytest.mark.slow
+def test_a_linker_that_is_killed_is_a_crash_and_never_kept(tmp_path: pathlib.Path, used: Toolchain) -> None:
+    linker = tmp_path / "linker"
+    linker.write_text("#!/bin/sh\nkill -KILL $$\n")
+    linker.chmod(0o755)
+    native = (FLAGS[0], f"{FLAGS[1].partition('=')[0]}=llvm-cpu", "--iree-llvmcpu-target-cpu=generic")
+    flags = (*native, f"--iree-llvmcpu-embedded-linker-path={linker}")
+    settings = caching(tmp_path / "store", used)
+    for name in ("one", "two"):
+        work = make_work(tmp_path / name, used, settings)
+        with pytest.raises(StageFailure, match="SIGKILL in the linker of iree-compile") as ended:
+            use.compile_once(work, order(work, module_text(3), flags))
+        assert ended.value.status is StageStatus.CRASH
+        assert work.metrics["modules_compiled"] == 1
+
+
+@pytest.mark.slow
 def test_force_compiles_again_and_mends_what_was_kept(tmp_path: pathlib.Path, used: Toolchain) -> None:
     settings = caching(tmp_path / "store", used)
     attempt(make_work(tmp_path / "one", used, settings), module_text(3))

@@ -13,7 +13,7 @@ from runner.disk import complaint
 from runner.process import ToolResult
 from runner.tools import Attempt, attempt, failure_of, said_since
 from runner.work import Work
-from schemas.words import MODULES_COMPILED, MODULES_FROM_CACHE
+from schemas.words import MODULES_COMPILED, MODULES_FROM_CACHE, StageStatus
 
 SECONDS = "compile_seconds"
 PEAK = "compile_peak_rss_bytes"
@@ -73,7 +73,8 @@ def _run(work: Work, order: Order) -> tuple[Attempt, Hit | Failure | None]:
     made = attempt(work, order.argv(work.job.toolchain.iree_compile))
     result = made.result
     _count(work, MODULES_COMPILED, result.seconds, result.peak_rss_bytes)
-    if result.exit_code is None or result.timed_out or result.out_of_memory:
+    failure = failure_of(work, made)
+    if result.exit_code is None or result.timed_out or (failure is not None and failure.status is not StageStatus.FAIL):
         return made, None
     said = _neutral(work, order, said_since(work, made.start))
     extras = _extras(order)
