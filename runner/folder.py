@@ -130,6 +130,10 @@ class ShardFolder:
         if self._keep is Keep.ALL or (self._keep is Keep.FAILED and record.outcome.is_red):
             record = self._bundled(job, record)
         shutil.rmtree(self._work(case), ignore_errors=True)
+        return self.with_logs_as_wanted(record, case)
+
+    def with_logs_as_wanted(self, record: Record, case: Case) -> Record:
+        """Remove a case's logs where none are to be kept; its record as it is then."""
         if self._rules.level is Cleanup.EVERYTHING:
             shutil.rmtree(self._logs(case), ignore_errors=True)
             stages = tuple(msgspec.structs.replace(each, log=None) for each in record.stages)

@@ -134,14 +134,26 @@ class Passed(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="
     last_word: Finished
 
 
+class Failed(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="failed"):
+    """A member that is expected to fail did, run by itself; what a process of its own would have said.
+
+    The last of its stages is the one that failed, with ``error``.
+    """
+
+    member: int
+    stages: tuple[StageResult, ...]
+    error: ErrorInfo
+    last_word: Finished
+
+
 class Left(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="left"):
-    """A member of a batch did not pass, for whatever reason: it has to be judged alone."""
+    """A member of a batch did not end as it should, for whatever reason: it has to be judged alone."""
 
     member: int
     why: str
 
 
-Event = StageStarted | StageEnded | Finished | Passed | Left
+Event = StageStarted | StageEnded | Finished | Passed | Failed | Left
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):

@@ -271,11 +271,12 @@ class ShardRun:
         if self._lane is None:
             scheduler = Scheduler(zygote, self, jobs=jobs, deadline=deadline, stopped=stopped)
             return scheduler.run(self._planned(ready))
-        observer = Batches(self, self._lane)
+        observer = Batches(self, self._lane, self._folder)
         scheduler = Scheduler(zygote, observer, jobs=jobs, deadline=deadline, stopped=stopped)
         observer.later = scheduler.add
-        batches, alone = self._lane.plan(ready, lambda case: self._sources.of(case).path, self.limits)
-        stop = scheduler.run([*batches, *self._planned(alone)])
+        plan = self._lane.plan(ready, lambda case: self._sources.of(case).path, self.limits)
+        alone = (*plan.alone, *observer.refused(plan.refused))
+        stop = scheduler.run([*plan.batches, *self._planned(alone)])
         self._lane.close(self._records.values())
         return stop
 

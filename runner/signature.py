@@ -99,8 +99,8 @@ def of_crash(signal: str, tool: str, output: str) -> str:
 def killed_linker(output: str) -> int | None:
     """The signal that ended the linker which the compiler had called, or the shell between; None where none did.
 
-    The shell says 128 and the signal (POSIX, "Exit Status for Commands"); a wait status has that in its second byte, and
-    in the lower seven bits of its first one the signal that ended the shell itself.
+    The shell says 128 and the signal (POSIX, "Exit Status for Commands"); a wait status has that in its second byte,
+    and in the lower seven bits of its first one the signal that ended the shell itself.
     """
     match = _LINKER.search(output)
     if match is None:

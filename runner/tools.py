@@ -31,8 +31,8 @@ class Attempt:
 def invoke(work: Work, argv: Sequence[str], stdout: pathlib.Path | None = None) -> None:
     """Run a native tool, its command line and its error output in the stage's log.
 
-    Raises StageFailure: FAIL for an exit code, CRASH for a signal (its linker's too), OOM for an allocator that gave up, INFRA for a full
-    disk.
+    Raises StageFailure: FAIL for an exit code, CRASH for a signal (its linker's too), OOM for an allocator that gave
+    up, INFRA for a full disk.
     """
     failure = failure_of(work, attempt(work, argv, stdout))
     if failure is not None:

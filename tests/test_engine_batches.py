@@ -23,12 +23,14 @@ from tests.stages_support.cases import CPU, a_case
 def test_a_plain_small_case_may_be_joined() -> None:
     assert eligible.joinable(a_case(), ())
     assert eligible.joinable(a_case(depth=Depth.COMPILE), ())
+    assert eligible.joinable(a_case(expectation=Expectation(stage=Stage.COMPILATION, signature="s")), ())
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        {"expectation": Expectation(stage=Stage.COMPILATION, signature="s")},
+        {"expectation": Expectation(stage=Stage.COMPILATION, signature="s", outcome=Outcome.TIMEOUT)},
+        {"expectation": Expectation(stage=Stage.COMPILATION, signature="", anyhow=(Stage.COMPILATION,))},
         {"skip": Skip(SkipReason.MANIFEST, "why")},
         {"depth": Depth.IMPORT},
         {"path": Path.ORT_EP},

@@ -26,6 +26,11 @@ _OF_THE_MACHINE = re.compile(
 )
 
 
+def may_be_of_the_machine(said: str) -> bool:
+    """Whether what a compiler or an importer said may be the machine's doing, and gone tomorrow."""
+    return _OF_THE_MACHINE.search(said) is not None
+
+
 class Uncacheable(Exception):  # noqa: N818 - no error: this compilation has to be run, and that is all
     """What was asked of the compiler cannot be answered from an entry."""
 
@@ -78,7 +83,7 @@ class CompileCache:
 
     def keep_failure(self, key: str, entry: entries.Failure) -> bool:
         """Keep a failure; whether it was: not one that may be the machine's."""
-        if entry.exit_code <= 0 or _OF_THE_MACHINE.search(entry.said):
+        if entry.exit_code <= 0 or may_be_of_the_machine(entry.said):
             return False
         return self._keep(key, entry, None)
 

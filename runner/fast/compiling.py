@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from runner.fast.joining import join
 from runner.process import run_tool, tail
 from runner.protocol import Toolchain
+from runner.quick import ONE_THREAD, joining_flags, quick_allocator
 
 #: At most so many are looked for by halves; fewer than these are quicker compiled alone.
 _TOO_FEW = 3
 #: The compiler says what it refuses in its first lines; what it dumps after them may be long.
 _SAID = 1 << 20
-#: Two batches at a time keep two cores busy: threads within one of them would only wait for each other.
-_ONE_THREAD = "--mlir-disable-threading"
 
 
 @dataclass(frozen=True)
@@ -74,8 +73,9 @@ class Compiler:
         source = self._folder / f"joined_{self._runs}.mlir"
         compiled, log = source.with_suffix(".vmfb"), source.with_suffix(".log")
         source.write_text(joined.text)
-        argv = [self._tool, str(source), "-o", str(compiled), *self._flags, _ONE_THREAD]
-        result = run_tool(argv, log=log)
+        argv = [self._tool, str(source), "-o", str(compiled), *self._flags, *joining_flags(self._flags), ONE_THREAD]
+        with quick_allocator():
+            result = run_tool(argv, log=log)
         if result.ok and compiled.is_file():
             return Part(numbers, compiled, result.seconds / len(numbers)), frozenset(), ""
         said = tail(log, _SAID).decode(errors="replace")

@@ -29,10 +29,10 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 
 def batches(candidates: Sequence[Candidate], store: str) -> Iterator[tuple[Batch, float]]:
     """The batches, each with the seconds that its members should take alone."""
-    groups: dict[tuple[bytes, bool], list[Candidate]] = defaultdict(list)
+    groups: dict[tuple[bytes, bool, bool], list[Candidate]] = defaultdict(list)
     for each in candidates:
-        groups[each.family, bool(each.member.compiled)].append(each)
-    for (_, warm), found in sorted(groups.items()):
+        groups[each.family, each.member.case.expectation is not None, bool(each.member.compiled)].append(each)
+    for (*_, warm), found in sorted(groups.items()):
         ordered = sorted(found, key=_by_module if warm else _by_time)
         for part in _parts(ordered, RUNS if warm else MODULES):
             batch = Batch(members=tuple(each.member for each in part), store=store)

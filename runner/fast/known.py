@@ -1,7 +1,8 @@
-"""A model's content, a compiler and flags become where its compiled entry point lies since an earlier run, or nothing.
+"""A model's content, a compiler and flags become what an earlier run made of them, or nothing.
 
 ``<store>/joined/<xx>/<key>.json`` names an entry point and the file of a module that holds it,
-``<store>/joined/modules/<sha256>.vmfb``. Both are whole or not there; a module that is not what its name says is none.
+``<store>/joined/modules/<sha256>.vmfb``; or it says how the model was refused. Both files are whole or not there; a
+module that is not what its name says is none.
 """
 
 from __future__ import annotations
@@ -12,26 +13,58 @@ import importlib.metadata
 import os
 import pathlib
 from collections.abc import Collection, Mapping, Sequence
+from typing import Self
 
 import msgspec
 
 from runner.cache import keys
+from runner.cache.compiled import may_be_of_the_machine
 from runner.cache.hashes import TooManyFilesError
 from runner.cache.inventory import JOINED
-from runner.protocol import Caching
+from runner.protocol import Caching, Failed, Finished
 from schemas.codec import decode, encode
+from schemas.record import ErrorInfo, StageResult
+from schemas.words import MODULES_COMPILED, MODULES_FROM_CACHE, Stage, StageStatus
 
 #: Counts up when the same model would be joined, named or kept in another way.
-FORMAT = 1
+FORMAT = 2
+#: The stages that depend on nothing but what the key stands for.
+BEFORE = (Stage.IMPORT_MODEL, Stage.PREPROCESS_MODEL, Stage.COMPILATION)
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class Place(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="place"):
     """Where a case's entry point lies: the SHA-256 of the module, the function, its results' MLIR element types."""
 
     module: str
     function: str
     results: tuple[str, ...]
     modules: int = 1  # how many were compiled in one run
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="refusal"):
+    """How a model failed before there was a compiled module: the stages it came to, and what its process said."""
+
+    stages: tuple[StageResult, ...]
+    error: ErrorInfo
+    last_word: Finished
+
+    @classmethod
+    def of(cls, failed: Failed) -> Self | None:
+        """What can be kept of a failure: one of the model's own, that the same model will meet with again."""
+        last = failed.stages[-1]
+        said = f"{failed.error.signature}\n{failed.error.excerpt}"
+        if last.status is not StageStatus.FAIL or last.stage not in BEFORE or may_be_of_the_machine(said):
+            return None
+        stages = tuple(StageResult(stage=each.stage, status=each.status) for each in failed.stages)
+        return cls(stages=stages, error=failed.error, last_word=failed.last_word)
+
+    def told(self, member: int) -> Failed:
+        """The failure again; nothing was compiled for it."""
+        metrics = self.last_word.metrics
+        if MODULES_COMPILED in metrics:
+            metrics = metrics | {MODULES_COMPILED: 0.0, MODULES_FROM_CACHE: 1.0}
+        last_word = msgspec.structs.replace(self.last_word, metrics=metrics)
+        return Failed(member=member, stages=self.stages, error=self.error, last_word=last_word)
 
 
 class Keys:
@@ -69,26 +102,30 @@ def keys_for(
         return None
 
 
+_DECODER = msgspec.json.Decoder(Place | Refusal)
+
+
 class Known:
     """What is kept of joined modules in one store."""
 
     def __init__(self, store: pathlib.Path) -> None:
         self.folder = store / JOINED
 
-    def find(self, key: str) -> Place | None:
-        """Where the entry point of ``key`` lies; what is found counts as used."""
+    def find(self, key: str) -> Place | Refusal | None:
+        """Where the entry point of ``key`` lies, or how it was refused; what is found counts as used."""
         path = self._path(key)
         try:
-            place = decode(path.read_bytes(), Place)
-            os.utime(self.module(place.module))
+            found = _DECODER.decode(path.read_bytes())
+            if isinstance(found, Place):
+                os.utime(self.module(found.module))
             os.utime(path)
         except (OSError, msgspec.MsgspecError):
             return None
-        return place
+        return found
 
-    def keep(self, key: str, place: Place) -> None:
-        """Say where the entry point of ``key`` lies; raises OSError."""
-        _write(self._path(key), encode(place))
+    def keep(self, key: str, what: Place | Refusal) -> None:
+        """Say where the entry point of ``key`` lies, or how it was refused; raises OSError."""
+        _write(self._path(key), encode(what))
 
     def keep_module(self, data: bytes) -> str:
         """Keep a module; its SHA-256. Raises OSError."""

@@ -1,18 +1,19 @@
-"""A shard's cases become batches and those that go alone, and an ended batch becomes passes and cases to be run."""
+"""A shard's cases become batches and those that go alone, and an ended batch becomes verdicts and cases to be run."""
 
 from __future__ import annotations
 
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from runner.backends import compile_flags
 from runner.fast import eligible, sample
 from runner.fast.forming import Candidate, batches
-from runner.fast.known import Keys, Known, keys_for
+from runner.fast.known import Keys, Known, Refusal, keys_for
 from runner.options import Options
 from runner.pool import BATCHES_VARIABLE, WORKER_VARIABLE
-from runner.protocol import Batch, Caching, Ending, Event, Left, Member, Passed, StageEnded, StageStarted
+from runner.protocol import Batch, Caching, Ending, Event, Failed, Left, Member, Passed, StageEnded, StageStarted
 from runner.running import Limits, RunningCase
 from runner.schedule import Planned
 from runner.select import Batch as Shard
@@ -24,7 +25,19 @@ from schemas.words import Outcome, Stage
 #: What a batch may take for a stage, beside many times what it should: it only decides when its cases go alone.
 _PATIENCE, _TIMES = 60.0, 10.0  # seconds, and a factor
 
+_GOOD = (Outcome.PASS, Outcome.XFAIL)
 _FAILED = (Outcome.FAIL, Outcome.CRASH, Outcome.TIMEOUT, Outcome.OOM)
+
+
+Said = Passed | Failed
+
+
+class Plan(NamedTuple):
+    """Batches, longest first; the cases that go alone; and those that are known to be refused, with how."""
+
+    batches: list[Planned]
+    alone: list[Case]
+    refused: list[tuple[Case, Failed]]
 
 
 class Lane:
@@ -44,13 +57,12 @@ class Lane:
         self._doubted: dict[str, int] = {}  # drawn cases that passed with others: how many were compiled together
         self._left: set[str] = set()
 
-    def plan(
-        self, cases: Sequence[Case], source: Callable[[Case], str], limits: Callable[[Case], Limits]
-    ) -> tuple[list[Planned], list[Case]]:
-        """The batches, longest first, and the cases that go alone."""
-        candidates, rest = self._candidates(cases, source)
-        cold = sum(not each.member.compiled for each in candidates)
-        self._drawn = sample.drawn([each.member.case.id for each in candidates], self._digest, cold)
+    def plan(self, cases: Sequence[Case], source: Callable[[Case], str], limits: Callable[[Case], Limits]) -> Plan:
+        """What becomes of each case."""
+        candidates, rest, refused = self._candidates(cases, source)
+        hopeful = [each.member for each in candidates if each.member.case.expectation is None]
+        cold = sum(not each.compiled for each in hopeful)
+        self._drawn = sample.drawn([each.case.id for each in hopeful], self._digest, cold)
         store = str(self._known.folder.parent) if self._known is not None else ""
         planned = []
         for batch, seconds in sorted(batches(candidates, store), key=lambda each: -each[1]):
@@ -59,19 +71,19 @@ class Lane:
                 continue
             each = limits(batch.members[0].case)
             planned.append(Planned(case=batch.members[0].case, limits=_scaled(each, batch, seconds), batch=batch))
-        return planned, rest
+        return Plan(planned, rest, refused)
 
-    def accepted(self, case: RunningCase, limits: Callable[[Case], Limits]) -> list[tuple[Case, Passed]]:
-        """The members of an ended batch whose pass counts: within their own deadlines, and not drawn."""
+    def accepted(self, case: RunningCase, limits: Callable[[Case], Limits]) -> list[tuple[Case, Said]]:
+        """What an ended batch said of its members that counts: within their own deadlines, and not of drawn ones."""
         batch = case.job.batch
-        found = []
+        found: list[tuple[Case, Said]] = []
         for event in case.events if batch is not None else ():
-            if batch is None or not isinstance(event, Passed) or not 0 <= event.member < len(batch.members):
+            if batch is None or not isinstance(event, Said) or not 0 <= event.member < len(batch.members):
                 continue
             which = batch.members[event.member].case
             if not _within(event, limits(which)):
                 continue
-            if which.id in self._drawn:
+            if isinstance(event, Passed) and which.id in self._drawn:
                 self._doubted[which.id] = event.modules
             else:
                 found.append((which, event))
@@ -90,16 +102,19 @@ class Lane:
         """Remember for the next run which cases to run alone at once: what did not pass, and what a batch named."""
         if self._known is None:
             return
-        ended = {record.case: record.outcome for record in records if record.expectation is None}
-        passed = {case for case, outcome in ended.items() if outcome is Outcome.PASS and case not in self._left}
+        ended = {record.case: record.outcome for record in records}
+        passed = {case for case, outcome in ended.items() if outcome in _GOOD and case not in self._left}
         failed = {case for case, outcome in ended.items() if outcome in _FAILED}
         alone = (self._alone | self._left | failed) - passed
         if alone != self._alone:
             self._known.remember_alone(self._name, alone)
 
-    def _candidates(self, cases: Sequence[Case], source: Callable[[Case], str]) -> tuple[list[Candidate], list[Case]]:
+    def _candidates(
+        self, cases: Sequence[Case], source: Callable[[Case], str]
+    ) -> tuple[list[Candidate], list[Case], list[tuple[Case, Failed]]]:
         found: list[Candidate] = []
         rest: list[Case] = []
+        refused: list[tuple[Case, Failed]] = []
         keys: dict[bytes, Keys | None] = {}
         for case in cases:
             place = source(case)
@@ -111,8 +126,11 @@ class Lane:
             if family not in keys:
                 keys[family] = self._keys(case, model)
             member = self._member(case, place, model, keys[family])
-            found.append(Candidate(member=member, family=family, seconds=self._seconds(case)))
-        return found, rest
+            if isinstance(member, Failed):
+                refused.append((case, member))
+            else:
+                found.append(Candidate(member=member, family=family, seconds=self._seconds(case)))
+        return found, rest, refused
 
     def _keys(self, case: Case, model: pathlib.Path) -> Keys | None:
         if self._known is None or self._caching is None:
@@ -121,12 +139,16 @@ class Lane:
         environment: Mapping[str, str] = os.environ | own
         return keys_for(self._caching, compile_flags(self._target, case.compile_flags), environment, model)
 
-    def _member(self, case: Case, source: str, model: pathlib.Path, keys: Keys | None) -> Member:
+    def _member(self, case: Case, source: str, model: pathlib.Path, keys: Keys | None) -> Member | Failed:
+        """The case as a member; what is known of it already where it is expected to fail and is known to."""
         if self._known is None or self._caching is None or keys is None:
             return Member(case=case, source=source)
         key = keys.of(model)
         place = None if self._caching.force else self._known.find(key)
-        if place is None:
+        expected = case.expectation is not None
+        if isinstance(place, Refusal) and expected:
+            return place.told(0)
+        if place is None or isinstance(place, Refusal) or expected:
             return Member(case=case, source=source, key=key)
         return Member(
             case=case,
@@ -151,17 +173,19 @@ def lane_for(batch: Shard, options: Options, caching: Caching | None, seconds: C
     return Lane(batch.target, caching, seconds, batch.digest, f"{batch.suite}-{batch.target.name}")
 
 
-def events_of(passed: Passed) -> tuple[Event, ...]:
+def events_of(said: Said) -> tuple[Event, ...]:
     """What the member's own process would have said."""
     told: list[Event] = []
-    for result in passed.stages:
+    for result in said.stages:
         told += [StageStarted(stage=result.stage), StageEnded(result=result)]
-    return (*told, passed.last_word)
+    if isinstance(said, Failed):
+        told[-1] = StageEnded(result=said.stages[-1], error=said.error)
+    return (*told, said.last_word)
 
 
-def ending_of(passed: Passed) -> Ending:
+def ending_of(said: Said) -> Ending:
     """How the member's own process would have ended; its time is its own stages' and its share of the compilation."""
-    return Ending(exit_code=0, seconds=sum(each.seconds for each in passed.stages))
+    return Ending(exit_code=0, seconds=sum(each.seconds for each in said.stages))
 
 
 def why_left(case: RunningCase) -> dict[str, str]:
@@ -180,6 +204,6 @@ def _scaled(each: Limits, batch: Batch, seconds: float) -> Limits:
     return Limits(case=2 * compilation + _PATIENCE, stages=stages, memory=each.memory)
 
 
-def _within(passed: Passed, limits: Limits) -> bool:
-    took = {each.stage: each.seconds for each in passed.stages}
+def _within(said: Said, limits: Limits) -> bool:
+    took = {each.stage: each.seconds for each in said.stages}
     return sum(took.values()) < limits.case and all(took.get(each, 0.0) < most for each, most in limits.stages.items())

@@ -1,4 +1,4 @@
-"""Endings of batches become passes, and cases that wait to be run alone; a single case is the shard's own affair."""
+"""Endings of batches become verdicts, and cases that wait to be run alone; a single case is the shard's own affair."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Protocol
 
 import msgspec
 
-from runner.fast.lane import Lane, ending_of, events_of, why_left
-from runner.protocol import Ending, Event, Job
+from runner.fast.lane import Lane, Said, ending_of, events_of, why_left
+from runner.folder import ShardFolder
+from runner.journal import now
+from runner.protocol import Ending, Event, Failed, Job, Passed
 from runner.running import Limits, RunningCase
 from runner.schedule import Planned
 from schemas.case import Case
@@ -50,9 +52,10 @@ class Shard(Protocol):
 class Batches:
     """Observer of a shard that has batches. ``later`` (the scheduler's own) runs cases after all that wait already."""
 
-    def __init__(self, shard: Shard, lane: Lane) -> None:
+    def __init__(self, shard: Shard, lane: Lane, folder: ShardFolder) -> None:
         self._shard = shard
         self._lane = lane
+        self._folder = folder
         self.later: Callable[[Sequence[Planned]], None]
 
     def starting(self, planned: Planned) -> tuple[Job, str] | None:
@@ -70,16 +73,13 @@ class Batches:
         if batch is None:
             self._shard.ended(case, ending)
             return
-        records = []
-        for which, passed in self._lane.accepted(case, self._shard.limits):
-            record = self._shard.judged(which, events_of(passed), ending_of(passed), case.started)
-            if record.outcome is Outcome.PASS:
-                records.append(msgspec.structs.replace(record, together=Together(modules=passed.modules)))
+        accepted = self._lane.accepted(case, self._shard.limits)
+        records = [record for which, said in accepted if (record := self._record(which, said, case.started))]
         self._shard.take(*records)
         done = {record.case for record in records}
         left = [each.case for each in batch.members if each.case.id not in done]
         why = why_left(case)
-        log.info("a batch of %d: %d passed, %s; left: %s", len(batch.members), len(done), ending, why)
+        log.info("a batch of %d: %d ended as they should, %s; left: %s", len(batch.members), len(done), ending, why)
         self._lane.leave(why)
         self._leave(left)
         self._shard.ended_batch(case.job, whole=case.has_finished and not ending.reason)
@@ -87,6 +87,22 @@ class Batches:
     def tick(self, running: Sequence[RunningCase]) -> None:
         """Time has passed."""
         self._shard.tick(running)
+
+    def refused(self, known: Sequence[tuple[Case, Failed]]) -> list[Case]:
+        """Cases known to fail, and how, have their record at once; the rest: those expected to fail in another way."""
+        started = now()
+        records = {case.id: self._record(case, failed, started) for case, failed in known}
+        self._shard.take(*filter(None, records.values()))
+        return [case for case, _ in known if records[case.id] is None]
+
+    def _record(self, case: Case, said: Said, started: str) -> Record | None:
+        """The record of a member; None where it may not come from a batch: neither a pass nor the expected failure."""
+        record = self._shard.judged(case, events_of(said), ending_of(said), started)
+        if isinstance(said, Passed) and record.outcome is Outcome.PASS:
+            return msgspec.structs.replace(record, together=Together(modules=said.modules))
+        if isinstance(said, Failed) and record.outcome is Outcome.XFAIL:
+            return self._folder.with_logs_as_wanted(record, case)
+        return None
 
     def _leave(self, cases: Sequence[Case]) -> None:
         self.later([Planned(case=case, limits=self._shard.limits(case)) for case in cases])

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from runner.backends import compile_flags, iree
 from runner.fast.compiling import Compiler
 from runner.fast.joining import rename
-from runner.fast.known import Known, Place
-from runner.protocol import Batch, Job
+from runner.fast.known import Known, Place, Refusal
+from runner.protocol import Batch, Failed, Job
 from runner.stages.steps import STEPS
 from runner.work import EntryPoint, Imported, Work, present
 from schemas.words import Stage
@@ -82,6 +82,14 @@ class Running:
                 one.member.key,
                 Place(module=self._kept[compiled], function=entry.name, results=entry.results, modules=one.modules),
             )
+
+    def keep_failure(self, one: One, failed: Failed) -> None:
+        """Keep how a member was refused, for later runs, where that is the model's own doing."""
+        refusal = Refusal.of(failed)
+        if self._known is None or not one.member.key or refusal is None:
+            return
+        with contextlib.suppress(OSError):
+            self._known.keep(one.member.key, refusal)
 
     def _call(self, work: Work) -> None:
         """Inference in this process."""

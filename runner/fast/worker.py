@@ -1,4 +1,4 @@
-"""A batch becomes a stream of events: a member that passes, with all its stages, or that it has to be judged alone."""
+"""A batch becomes a stream of events: a member's pass or expected failure with its stages, or that it has neither."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from runner.fast.expected import run_expected
 from runner.protocol import Batch, Event, Finished, Job, Left, Member, Passed, StageStarted
 from runner.stages.plan import stages_of
 from schemas.record import Flags, StageResult
@@ -49,8 +50,11 @@ def run_batch(job: Job, batch: Batch, emit: Emit) -> None:
     emit(StageStarted(stage=Stage.SETUP))
     running = Running(job, batch)
     ones = [_one(job, number, member) for number, member in enumerate(batch.members)]
-    _compile(running, [each for each in ones if not each.member.compiled], emit)
-    for one in sorted(ones, key=lambda each: str(each.work.compiled)):
+    for one in (each for each in ones if each.member.case.expectation is not None):
+        _attempt(one, emit, functools.partial(_fail, running, one, emit))
+    together = [each for each in ones if each.member.case.expectation is None]
+    _compile(running, [each for each in together if not each.member.compiled], emit)
+    for one in sorted(together, key=lambda each: str(each.work.compiled)):
         if one.work.compiled is not None:
             emit(StageStarted(stage=Stage.COMPILED_INFERENCE))
             if _attempt(one, emit, functools.partial(_finish, running, one)):
@@ -92,6 +96,12 @@ def _attempt(one: One, emit: Emit, step: Callable[[], None]) -> bool:
         emit(Left(member=one.number, why=f"{type(error).__name__}: {error}"[:200]))
         return False
     return True
+
+
+def _fail(running: Running, one: One, emit: Emit) -> None:
+    failed = run_expected(one, emit)
+    if failed is not None:
+        running.keep_failure(one, failed)
 
 
 def _import(running: Running, one: One) -> None:

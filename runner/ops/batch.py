@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from runner.backends import iree
+from runner.backends import compile_flags, iree
 from runner.failures import StageFailure
 from runner.ops import join, ladder
 from runner.ops.alone import LOG, Alone, Shared, Wish, case_of
 from runner.ops.isolation import Say
 from runner.ops.messages import Turn
 from runner.ops.program import OpProgram, Part
+from runner.quick import joining_flags, quick_allocator
 from runner.work import EntryPoint, Imported, Work
 
 #: So often the compiler is started for one batch: with all, without those that it blamed, or with halves.
@@ -75,17 +76,20 @@ class Batch:
             self._alone[number].go_on(say, each)
 
     def _compiled(self, parts: Mapping[int, Part], folder: pathlib.Path) -> dict[int, Shared]:
-        """One compilation, with the flags of each alone; raises StageFailure where it does not pass."""
+        """One compilation, with the flags of each alone and some more; raises StageFailure where it does not pass."""
         begun = time.perf_counter()
         file = folder / _FILE
         entries = join.joined(parts, file)
         if not entries:
             return {}
         case = case_of(self._work.job.case, self._backend)
+        more = joining_flags(compile_flags(self._work.job.target, case.compile_flags))
+        case = msgspec.structs.replace(case, compile_flags=(*case.compile_flags, *more))
         job = msgspec.structs.replace(self._work.job, case=case, folder=str(folder), logs=str(folder))
         own = Work(job=job, frontend=self._work.frontend, folder=folder, log=folder / LOG)
         own.log.touch()
-        compiled = iree.compile_module(own, Imported(file, EntryPoint("", ())), file)
+        with quick_allocator():
+            compiled = iree.compile_module(own, Imported(file, EntryPoint("", ())), file)
         phases = ladder.phases_in(folder / iree.IR_FOLDER)
         ir = {rung: join.sections(phases[name]) for rung, name in _RUNGS.items() if name in phases}
         counted = join.dispatches(ir.get("flow", {}), own.metrics.get("dispatch_count"))
@@ -94,7 +98,7 @@ class Batch:
             number: Shared(
                 compiled=compiled,
                 entry=entry,
-                flags=own.compiler_flags,
+                flags=tuple(each for each in own.compiler_flags if each not in more),
                 seconds=share,
                 peak_rss_bytes=own.peak_rss_bytes,
                 dispatches=counted.get(number, 0) if counted else None,
