@@ -40,8 +40,8 @@ class Compiler:
     ) -> list[Part]:
         """Every module that can be compiled with others, in parts; ``left`` hears of the rest, by number and why.
 
-        What the compiler's error points at is left out and the others are tried again. Where it says nothing of the
-        kind, or crashes, the halves are. ``began`` is called before each run.
+        What the compiler's errors point at is left out and the others are tried again, also where it crashed after
+        them. Where it says nothing of the kind, the halves are tried. ``began`` is called before each run.
         """
         waiting = [tuple(range(len(modules)))]
         parts: list[Part] = []
@@ -79,8 +79,6 @@ class Compiler:
         if result.ok and compiled.is_file():
             return Part(numbers, compiled, result.seconds / len(numbers)), frozenset(), ""
         said = tail(log, _SAID).decode(errors="replace")
-        blamed = (
-            frozenset(numbers[each] for each in joined.blamed(said)) if result.exit_code is not None else frozenset()
-        )
+        blamed = frozenset(numbers[each] for each in joined.blamed(said))
         how = f"signal {result.signal}" if result.signal is not None else f"exit {result.exit_code}"
         return None, blamed, f"the compiler: {how}"

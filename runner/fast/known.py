@@ -13,7 +13,7 @@ import importlib.metadata
 import os
 import pathlib
 from collections.abc import Collection, Mapping, Sequence
-from typing import Self
+from typing import Self, cast
 
 import msgspec
 
@@ -121,7 +121,7 @@ class Known:
             os.utime(path)
         except (OSError, msgspec.MsgspecError):
             return None
-        return found
+        return cast("Place | Refusal", found)
 
     def keep(self, key: str, what: Place | Refusal) -> None:
         """Say where the entry point of ``key`` lies, or how it was refused; raises OSError."""
