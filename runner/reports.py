@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import sys
+import threading
 
 from schemas.matrix import Matrix
 from schemas.record import ShardResults
 
 
+def load_ahead() -> None:
+    """Load what writes the reports while the first case runs; openpyxl alone takes a third of a second."""
+    threading.Thread(target=_load, name="load the report writers", daemon=True).start()
+
+
+def _load() -> None:
+    with contextlib.suppress(ImportError):  # whoever needs it says so
+        from results import shard  # noqa: F401, PLC0415 - loaded for what comes at the end
+
+
 def write_reports(folder: pathlib.Path, results: ShardResults, matrix: Matrix | None) -> str:
     """Write the reports; what was wrong, if they could not be written: the journal has it all the same."""
-    from results.shard import write_shard  # noqa: PLC0415 - brings openpyxl; no case is running any more
+    from results.shard import write_shard  # noqa: PLC0415 - brings openpyxl, which `load_ahead` has by now
 
     try:
         write_shard(folder, results, matrix)

@@ -29,7 +29,7 @@ from runner.pool import Zygote
 from runner.progress import Progress, Tally, make_progress
 from runner.protocol import Caching, Ending, Event, Job, OpByOp, Toolchain
 from runner.quarantine import Quarantine
-from runner.reports import write_reports
+from runner.reports import load_ahead, write_reports
 from runner.reproduce import bundle_command, reproduce_command
 from runner.resume import left_to_do, load_resumable
 from runner.retry import Reruns, doubtful
@@ -256,6 +256,7 @@ class ShardRun:
             zygote = stack.enter_context(Zygote(self._folder.zygote_log, worker))
             ready = self._supply(real, stopped)
             zygote.wait_ready()
+            load_ahead()
             stop = self._first_runs(zygote, ready, jobs=jobs, deadline=deadline, stopped=stopped)
             if stop is not Stop.DONE or not self._doubtful():
                 return stop
