@@ -68,24 +68,12 @@ def judge(
     outcome, reason, detail = _outcome(case, story)
     outcome, notes = _against_expectation(case.expectation, outcome, story)
     last = story.last_word or Finished()
-    return Record(
-        case=case.id,
-        suite=case.suite,
-        target=case.target,
-        model=case.model,
-        path=case.path,
-        depth=case.depth,
-        lowering=case.lowering,
-        mode=case.mode,
-        outcome=outcome,
-        exit_status=_exit_status(outcome, story.failed),
+    record = _of_case(case, outcome, _exit_status(outcome, story.failed))
+    return msgspec.structs.replace(
+        record,
         reached_depth=_reached(case, story.stages, last.ops),
         shard=shard,
         attempt=attempt,
-        group=case.group,
-        owner=case.owner,
-        tags=case.tags,
-        expectation=case.expectation,
         skip_reason=reason,
         skip_detail=detail,
         stages=_with_skipped(case, story),
@@ -94,7 +82,6 @@ def judge(
         casts=last.casts,
         tolerance=case.accepted if last.comparisons else None,
         checks=case.checks if last.comparisons and any_disabled(case.checks) else None,
-        settings=case.settings,
         error=story.error,
         notes=(
             *last.notes,
@@ -106,10 +93,32 @@ def judge(
         intermediates=last.intermediates,
         metrics={name: value for name, value in last.metrics.items() if math.isfinite(value)},
         flags=last.flags if story.last_word else None,
-        seed=case.seed,
         started=started,
         seconds=ending.seconds,
         reproduce=reproduce,
+    )
+
+
+def _of_case(case: Case, outcome: Outcome, exit_status: str) -> Record:
+    """What a record says of the case, whatever it did, and what that came to."""
+    return Record(
+        case=case.id,
+        suite=case.suite,
+        target=case.target,
+        model=case.model,
+        path=case.path,
+        depth=case.depth,
+        lowering=case.lowering,
+        mode=case.mode,
+        outcome=outcome,
+        exit_status=exit_status,
+        reached_depth=None,
+        group=case.group,
+        owner=case.owner,
+        tags=case.tags,
+        expectation=case.expectation,
+        settings=case.settings,
+        seed=case.seed,
     )
 
 
