@@ -24,6 +24,11 @@ def joining_flags(flags: Sequence[str]) -> tuple[str, ...]:
     return () if said else (f"{SYNCHRONOUS}=false",)
 
 
+def refuses_flags(said: str) -> bool:
+    """Whether an older compiler said that it does not know what ``joining_flags`` adds."""
+    return f"Unknown command line argument '{SYNCHRONOUS}" in said
+
+
 @contextlib.contextmanager
 def quick_allocator() -> Iterator[None]:
     """Processes started meanwhile use jemalloc where it is installed, unless the environment says otherwise."""

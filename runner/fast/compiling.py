@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from runner.fast.joining import join
 from runner.process import run_tool, tail
 from runner.protocol import Toolchain
-from runner.quick import ONE_THREAD, joining_flags, quick_allocator
+from runner.quick import ONE_THREAD, joining_flags, quick_allocator, refuses_flags
 
 #: At most so many are looked for by halves; fewer than these are quicker compiled alone.
 _TOO_FEW = 3
@@ -33,6 +33,7 @@ class Compiler:
         self._tool = toolchain.iree_compile
         self._flags = tuple(flags)
         self._folder = folder
+        self._more = joining_flags(self._flags)
         self._runs = 0
 
     def compile(
@@ -73,12 +74,15 @@ class Compiler:
         source = self._folder / f"joined_{self._runs}.mlir"
         compiled, log = source.with_suffix(".vmfb"), source.with_suffix(".log")
         source.write_text(joined.text)
-        argv = [self._tool, str(source), "-o", str(compiled), *self._flags, *joining_flags(self._flags), ONE_THREAD]
+        argv = [self._tool, str(source), "-o", str(compiled), *self._flags, *self._more, ONE_THREAD]
         with quick_allocator():
             result = run_tool(argv, log=log)
         if result.ok and compiled.is_file():
             return Part(numbers, compiled, result.seconds / len(numbers)), frozenset(), ""
         said = tail(log, _SAID).decode(errors="replace")
+        if self._more and refuses_flags(said):
+            self._more = ()
+            return self._try(numbers, modules)
         blamed = frozenset(numbers[each] for each in joined.blamed(said))
         how = f"signal {result.signal}" if result.signal is not None else f"exit {result.exit_code}"
         return None, blamed, f"the compiler: {how}"

@@ -18,7 +18,7 @@ from runner.ops.alone import LOG, Alone, Shared, Wish, case_of
 from runner.ops.isolation import Say
 from runner.ops.messages import Turn
 from runner.ops.program import OpProgram, Part
-from runner.quick import joining_flags, quick_allocator
+from runner.quick import joining_flags, quick_allocator, refuses_flags
 from runner.work import EntryPoint, Imported, Work
 
 #: So often the compiler is started for one batch: with all, without those that it blamed, or with halves.
@@ -40,6 +40,7 @@ class Batch:
         self._backend = next(iter(programs.values())).key.backend
         self._alone: dict[int, Alone] = {}
         self._parts: dict[int, Part] = {}
+        self._more: tuple[str, ...] | None = None  # flags, once an operation's own are known
         self._made = 0
 
     def run(self, say: Say) -> None:
@@ -65,6 +66,10 @@ class Batch:
             shared = self._compiled({each: self._parts[each] for each in numbers}, folder)
         except StageFailure:
             said = (folder / LOG).read_text(errors="replace")
+            if self._more and refuses_flags(said):
+                self._more = ()
+                self._together(say, numbers, tries)
+                return
             blamed = join.blamed(said, self._folder) & set(numbers)
             half = len(numbers) // 2
             rest = [each for each in numbers if each not in blamed]
@@ -83,7 +88,9 @@ class Batch:
         if not entries:
             return {}
         case = case_of(self._work.job.case, self._backend)
-        more = joining_flags(compile_flags(self._work.job.target, case.compile_flags))
+        if self._more is None:
+            self._more = joining_flags(compile_flags(self._work.job.target, case.compile_flags))
+        more = self._more
         case = msgspec.structs.replace(case, compile_flags=(*case.compile_flags, *more))
         job = msgspec.structs.replace(self._work.job, case=case, folder=str(folder), logs=str(folder))
         own = Work(job=job, frontend=self._work.frontend, folder=folder, log=folder / LOG)
