@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from runner.blank import record_of
 from runner.disabled import any_disabled, disproof, notes_on_checks
 from runner.imported import plan as imported
 from runner.process import signal_name
@@ -68,9 +69,8 @@ def judge(
     outcome, reason, detail = _outcome(case, story)
     outcome, notes = _against_expectation(case.expectation, outcome, story)
     last = story.last_word or Finished()
-    record = _of_case(case, outcome, _exit_status(outcome, story.failed))
     return msgspec.structs.replace(
-        record,
+        record_of(case, outcome, _exit_status(outcome, story.failed)),
         reached_depth=_reached(case, story.stages, last.ops),
         shard=shard,
         attempt=attempt,
@@ -96,29 +96,6 @@ def judge(
         started=started,
         seconds=ending.seconds,
         reproduce=reproduce,
-    )
-
-
-def _of_case(case: Case, outcome: Outcome, exit_status: str) -> Record:
-    """What a record says of the case, whatever it did, and what that came to."""
-    return Record(
-        case=case.id,
-        suite=case.suite,
-        target=case.target,
-        model=case.model,
-        path=case.path,
-        depth=case.depth,
-        lowering=case.lowering,
-        mode=case.mode,
-        outcome=outcome,
-        exit_status=exit_status,
-        reached_depth=None,
-        group=case.group,
-        owner=case.owner,
-        tags=case.tags,
-        expectation=case.expectation,
-        settings=case.settings,
-        seed=case.seed,
     )
 
 
