@@ -103,7 +103,7 @@ def tally(records: Iterable[Record]) -> Tally:
 
 def _with(totals: TogetherTotals, one: Together) -> TogetherTotals:
     differed = totals.differed + (one.again == DIFFERED)
-    return TogetherTotals(totals.passed + 1, totals.again + bool(one.again), differed)
+    return TogetherTotals(totals.joined + 1, totals.again + bool(one.again), differed)
 
 
 def _group(suite: str, target: str, group: _Group) -> GroupTotals:

@@ -44,12 +44,12 @@ def modules_text(head: ReportHead) -> str:
 
 
 def together_text(head: ReportHead) -> str:
-    """``3 of 120 joined passes were judged again alone, all agreed``; empty where none was joined."""
-    passed = sum(group.together.passed for group in head.groups)
+    """``3 of 120 joined verdicts were judged again alone, all agreed``; empty where none was joined."""
+    joined = sum(group.together.joined for group in head.groups)
     again = sum(group.together.again for group in head.groups)
     differed = sum(group.together.differed for group in head.groups)
     how = f"{differed} did not agree" if differed else "all agreed"
-    return f"{again} of {passed} joined passes were judged again alone, {how}" if passed else ""
+    return f"{again} of {joined} joined verdicts were judged again alone, {how}" if joined else ""
 
 
 #: Outcomes of a case that went wrong by itself (not MISSING, which nobody saw; not XPASS, which went right).

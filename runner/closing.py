@@ -92,7 +92,7 @@ def _ending(outcome: Outcome) -> list[str]:
     if joined := [record.together for record in outcome.records if record.together is not None]:
         again, differed = sum(bool(each.again) for each in joined), sum(each.again == DIFFERED for each in joined)
         how = f"{differed} did not agree" if differed else "all agreed"
-        lines.append(f"  {again} of {len(joined)} joined passes were judged again alone, {how}")
+        lines.append(f"  {again} of {len(joined)} joined verdicts were judged again alone, {how}")
     if outcome.unrepeated and outcome.stop is Stop.DONE:
         lines.append(
             f"  {outcome.unrepeated} of them could not be run a second time: no time, no room or no device left"

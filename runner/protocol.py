@@ -135,12 +135,14 @@ class Passed(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="failed"):
-    """A member that is expected to fail did, run by itself; what a process of its own would have said.
+    """A member that is expected to fail did; what a process of its own would have said.
 
-    The last of its stages is the one that failed, with ``error``.
+    The last of its stages is the one that failed, with ``error``. ``modules``: so many members' modules were refused
+    together; 0 where it was run by itself.
     """
 
     member: int
+    modules: int = 0
     stages: tuple[StageResult, ...]
     error: ErrorInfo
     last_word: Finished

@@ -105,9 +105,9 @@ AGREED, DIFFERED = "agreed", "differed"
 
 
 class Together(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A case that passed in a process with others.
+    """A case that was compiled with others, and passed or was refused as is expected.
 
-    ``again``: it was drawn to be judged alone as well, and the record is of that: ``agreed`` where it passed again,
+    ``again``: it was drawn to be judged alone as well, and the record is of that: ``agreed`` where it ended so again,
     ``differed`` where it did not.
     """
 

@@ -80,9 +80,9 @@ class Unchecked(msgspec.Struct, frozen=True):
 
 
 class TogetherTotals(msgspec.Struct, frozen=True):
-    """Passes of cases that shared a process: all of them, how many were judged again alone, and how many not agreed."""
+    """Verdicts on cases that were compiled together: all, how many were judged again alone, how many did not agree."""
 
-    passed: int = 0
+    joined: int = 0
     again: int = 0
     differed: int = 0
 

@@ -92,7 +92,7 @@ def test_a_drawn_case_that_does_not_pass_alone_has_the_verdict_of_its_own_run(tm
     assert drawn.error is not None
     assert drawn.error.signature == "only alone"
     assert "and not alone" in " ".join(drawn.notes)
-    assert f"1 of {len(NAMES)} joined passes were judged again alone, 1 did not agree" in done.stdout
+    assert f"1 of {len(NAMES)} joined verdicts were judged again alone, 1 did not agree" in done.stdout
     assert "1 did not agree" in (suite.folder() / "summary.md").read_text()
 
 
@@ -101,7 +101,7 @@ def test_a_drawn_case_that_agrees_is_counted(tmp_path: pathlib.Path) -> None:
     done = run(suite)
     again = [each for each in suite.records().values() if each.together is not None and each.together.again]
     assert [each.together for each in again] == [Together(modules=len(NAMES), again=AGREED)]
-    assert f"1 of {len(NAMES)} joined passes were judged again alone, all agreed" in done.stdout
+    assert f"1 of {len(NAMES)} joined verdicts were judged again alone, all agreed" in done.stdout
     results = decode((suite.folder() / "results.json").read_bytes(), ShardResults)
     assert sum(each.together is not None for each in results.records) == len(NAMES)
     assert run(suite, "--engine", "solo").returncode == 0

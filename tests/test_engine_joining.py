@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.fast.joining import CannotJoinError, join, rename
+from runner.fast.joining import RARE, CannotJoinError, join, rename
 from runner.frontends.mlir import context
 
 pytest.importorskip("iree.compiler")
@@ -56,9 +56,89 @@ def test_lines_of_errors_name_the_modules_they_are_in() -> None:
     joined = join((rename(ONE, "a_"), rename(SIMPLE, "b_"), rename(ONE, "c_")))
     lines = joined.text.splitlines()
     for number, prefix in enumerate("abc"):
-        first, last = joined.lines[number]
+        ((first, last),) = joined.lines[number]
         assert f"@{prefix}_main" in lines[first - 1]
         assert all(f"@{other}_" not in line for other in "abc" if other != prefix for line in lines[first - 1 : last])
         assert joined.blamed(f"/x/joined_1.mlir:{last}:3: error: failed\nnote: /a:1:1: note: x\n") == {number}
     assert joined.blamed("iree-lld: error: undefined symbol: fmod") == frozenset()
     assert joined.blamed("x.mlir:1:1: error: module") == frozenset()
+
+
+SAID = """\
+/x/joined_1.mlir:{one}:10: error: failed to legalize 'a.b'
+    %0 = call @{prefix}helper(%x)
+         ^
+/x/joined_1.mlir:{one}:10: note: see current operation: func.func @"{prefix}main"
+/x/joined_1.mlir:{two}:3: warning: of another
+<unknown>:0: error: of nobody
+/x/joined_1.mlir:{one}:5: error: and this
+"""
+ALONE = """\
+m.mlir:3:10: error: failed to legalize 'a.b'
+    %0 = call @helper(%x)
+         ^
+m.mlir:3:10: note: see current operation: func.func @"main"
+m.mlir:3:5: error: and this
+"""
+
+
+def test_what_is_said_of_one_module_reads_as_it_would_of_that_alone() -> None:
+    joined = join((rename(SIMPLE, "a_"), rename(ONE, "b_"), rename(SIMPLE, "c_")))
+    said = SAID.format(one=joined.lines[1][0][0] + 1, two=joined.lines[2][0][0], prefix="b_")
+    assert joined.told(said, "m.mlir") == {1: ALONE}, "neither a warning alone nor what points nowhere is a refusal"
+    assert joined.blamed(said) == {1}
+
+
+def test_a_renamed_module_has_the_lines_and_columns_of_the_imported_one() -> None:
+    text = Module.parse(ONE, context()).operation.get_asm()
+    assert join((rename(text.encode(), "a_"),)).text.replace("a_", "").splitlines() == text.splitlines()
+
+
+LOWERED = """\
+#map = affine_map<(d0) -> (d0)>
+module attributes {x} {
+  util.global private @b_weights = dense<1.0> : tensor<2xf32>
+  util.func public @a_main(%x: tensor<2xf32>) -> tensor<2xf32> {
+    util.return %x : tensor<2xf32>
+  }
+  util.func private @shared() {
+    util.return
+  }
+  util.func public @"b_torch/graph"(%x: tensor<2xf8E4M3FN>) -> tensor<2xf32> {
+    util.return %x : tensor<2xf32>
+  }
+  util.func public @c_main(%x: tensor<2xi4>) -> tensor<2xf32> {
+    util.return %x : tensor<2xf32>
+  }
+}
+"""
+
+
+def test_lines_of_a_lowered_module_are_those_of_its_symbols() -> None:
+    joined = join((rename(SIMPLE, "a_"), rename(SIMPLE, "b_"), rename(SIMPLE, "c_"))).lowered(LOWERED)
+    assert joined.lines == (((4, 6),), ((3, 3), (10, 12)), ((13, 16),))
+    assert joined.blamed("j.mlir:5:1: error: x") == {0}
+    assert joined.blamed("j.mlir:3:1: error: x\nj.mlir:12:1: error: y") == {1}
+    assert joined.blamed("j.mlir:8:1: error: nobody's") == frozenset()
+
+
+def test_with_a_rare_element_type_go_the_others_that_have_one() -> None:
+    joined = join((rename(SIMPLE, "a_"), rename(SIMPLE, "b_"), rename(SIMPLE, "c_"))).lowered(LOWERED)
+    assert joined.alike({1}) == {1, 2}
+    assert joined.alike({0}) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("text", "rare"),
+    [
+        ("tensor<2xi4>", True),
+        ("tensor<?x2xui2>", True),
+        ("!torch.vtensor<[2],si4>", True),
+        ("tensor<f8E5M2FNUZ>", True),
+        ("tensor<2xi1>, i8, i16, i32, i64, f16, f32", False),
+        ("%i4_0 = arith.constant 4 : i64", False),
+        ("@test_cast_f8E4M3FN(", False),
+    ],
+)
+def test_which_element_types_are_rare(text: str, rare: bool) -> None:
+    assert (RARE.search(text) is not None) is rare

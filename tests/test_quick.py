@@ -11,6 +11,7 @@ import pytest
 
 from runner import quick
 from runner.fast.compiling import Compiler
+from runner.fast.joining import Renamed
 from tests.cache_support.build import FLAGS, tools
 
 _FUNCTION = """\
@@ -32,8 +33,24 @@ os.execv("{tool}", ["{tool}", *sys.argv[1:]])
 
 
 def test_a_flag_of_the_cases_own_is_not_said_again() -> None:
-    assert quick.joining_flags(("--other",)) == (f"{quick.SYNCHRONOUS}=false",)
-    assert quick.joining_flags((f"{quick.SYNCHRONOUS}=true",)) == ()
+    assert f"{quick.SYNCHRONOUS}=false" in quick.joining_flags(("--other",))
+    assert quick.joining_flags((f"{quick.SYNCHRONOUS}=true", f"{quick.PLUGIN}=mine")) == ()
+
+
+@pytest.mark.parametrize(
+    ("flags", "kept"),
+    [
+        (("--iree-hal-target-device=local", "--iree-hal-local-target-device-backends=llvm-cpu"), set()),
+        (("--iree-hal-target-device=vulkan", "--iree-vulkan-target=rdna3"), {"hal_target_vulkan_spirv"}),
+        (("--iree-hal-target-device=hip", "--iree-rocm-target=gfx942"), {"hal_target_rocm"}),
+        (("--iree-hal-target-device=cuda", "--iree-cuda-target=sm_80"), {"hal_target_cuda"}),
+        (("--iree-hal-target-device=metal",), {"hal_target_metal_spirv"}),
+    ],
+)
+def test_plugins_for_devices_that_no_flag_mentions_are_left_out(flags: tuple[str, ...], kept: set[str]) -> None:
+    plugins = {"hal_target_cuda", "hal_target_metal_spirv", "hal_target_rocm", "hal_target_vulkan_spirv"}
+    out = {flag for flag in quick.joining_flags(flags) if flag.startswith(quick.PLUGIN)}
+    assert out == {f"{quick.PLUGIN}=-{each}" for each in plugins - kept}
 
 
 @pytest.mark.slow
@@ -47,12 +64,12 @@ def test_an_older_compiler_compiles_without_the_flag(tmp_path: pathlib.Path) -> 
     compiler = Compiler(msgspec.structs.replace(used, iree_compile=str(older)), FLAGS, tmp_path)
     left: list[int] = []
     for names in ("ab", "cd"):
-        functions = [(_FUNCTION.format(name=name),) for name in names]
+        functions = [Renamed(f"{name}_", (_FUNCTION.format(name=f"{name}_f"),)) for name in names]
         (part,) = compiler.compile(functions, lambda number, _: left.append(number), lambda: None)
         assert part.numbers == (0, 1)
         assert part.compiled.stat().st_size > 0
     assert left == []
-    assert starts.read_text() == "started\n" * 2
+    assert starts.read_text() == "started\n" * 4, "lowered and compiled, twice"
 
 
 def test_another_allocator_is_used_for_a_while(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:

@@ -11,7 +11,7 @@ from runner.folder import Keep
 from runner.options import Engine, Options
 from schemas.case import Case, Expectation, Tuning
 from schemas.target import Target
-from schemas.words import Depth, Lowering, Mode, Outcome, Path, SourceKind
+from schemas.words import Depth, Lowering, Mode, Outcome, Path, SourceKind, Stage
 
 #: Bytes of a model above which joining gains nothing: its own compilation outweighs the start of the compiler.
 LARGEST_MODEL = 256 * 1024
@@ -35,10 +35,15 @@ def engine_runs(options: Options, target: Target) -> bool:
     )
 
 
+def mark(case: str, *, expected: bool) -> str:
+    """How a case is remembered that is to go alone: another way to end would be as it should once it is declared."""
+    return f"{case} expected" if expected else case
+
+
 def joinable(case: Case, alone: Collection[str]) -> bool:
-    """Whether a case may be tried with others; ``alone`` are the ids of those that did not pass so when last tried."""
+    """Whether a case may be tried with others; ``alone`` are the marks of those that did not end so when last tried."""
     return (
-        case.id not in alone
+        mark(case.id, expected=case.expectation is not None) not in alone
         and case.skip is None
         and _may_fail(case.expectation)
         and case.source.kind in _KINDS
@@ -54,6 +59,12 @@ def joinable(case: Case, alone: Collection[str]) -> bool:
 def _may_fail(expectation: Expectation | None) -> bool:
     """Whether what a case is expected to do costs nobody else anything: one that hangs has to wait for its deadline."""
     return expectation is None or (expectation.outcome in _QUICK and not expectation.anyhow)
+
+
+def refusal_is_expected(case: Case) -> bool:
+    """Whether the compiler is expected to refuse the case's model in so many words, and not to crash on it."""
+    expected = case.expectation
+    return expected is not None and expected.outcome is Outcome.FAIL and expected.stage is Stage.COMPILATION
 
 
 def family(case: Case) -> bytes:

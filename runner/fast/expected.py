@@ -3,51 +3,73 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from runner.protocol import Event, Failed, Finished, Left, StageStarted
+from runner import signature
+from runner.failures import StageFailure
+from runner.protocol import Event, Failed, Finished, Left, StageStarted, stage_log
 from runner.stages.execute import run_stage
 from runner.stages.steps import STEPS
 from schemas.record import ErrorInfo, Flags, StageResult
-from schemas.words import StageStatus
+from schemas.words import MODULES_COMPILED, MODULES_FROM_CACHE, Stage, StageStatus
 
 if TYPE_CHECKING:
     from runner.fast.worker import One
 
 
-def run_expected(one: One, emit: Callable[[Event], None]) -> Failed | None:
-    """Run the stages until one fails, each with its log where the case's own process would write it.
+class Expected:
+    """One such member on its way to where it fails."""
 
-    The compiler and the runtime are processes of their own, for this member alone. None where it came to its end: that
-    is not what is expected, and is judged elsewhere.
-    """
-    logs = pathlib.Path(one.work.job.logs).parent / one.member.case.key
-    logs.mkdir(parents=True, exist_ok=True)
-    one.work.folder.mkdir()
-    one.work.job = msgspec.structs.replace(one.work.job, logs=str(logs))
-    ended: list[StageResult] = []
-    for stage in one.stages:
-        emit(StageStarted(stage=stage))
-        result, error = run_stage(one.work, stage, STEPS[stage])
-        ended.append(result)
-        if result.status is not StageStatus.PASS:
-            failed = _failed(one, tuple(ended), error or ErrorInfo(signature=f"{stage} failed without a word"))
-            emit(failed)
-            return failed
-    emit(Left(member=one.number, why="it does not fail as is expected"))
-    return None
+    def __init__(self, one: One, emit: Callable[[Event], None]) -> None:
+        """Its logs will be where the case's own process would write them; raises OSError where they cannot be."""
+        logs = pathlib.Path(one.work.job.logs).parent / one.member.case.key
+        logs.mkdir(parents=True, exist_ok=True)
+        one.work.folder.mkdir()
+        one.work.job = msgspec.structs.replace(one.work.job, logs=str(logs))
+        self.one = one
+        self._emit = emit
+        self._ended: list[StageResult] = []
 
+    def run(self, stages: Sequence[Stage]) -> Failed | None:
+        """Run stages until one fails; the compiler and the runtime are processes of their own, for this member alone.
 
-def _failed(one: One, stages: tuple[StageResult, ...], error: ErrorInfo) -> Failed:
-    work = one.work
-    last_word = Finished(
-        comparisons=work.comparisons,
-        casts=work.casts,
-        metrics=work.metrics,
-        flags=Flags(importer=work.importer_flags, compiler=work.compiler_flags, runtime=work.runtime_flags),
-        notes=tuple(dict.fromkeys((*work.frontend.notes(), *work.notes))),
-    )
-    return Failed(member=one.number, stages=stages, error=error, last_word=last_word)
+        None where none failed.
+        """
+        for stage in stages:
+            self._emit(StageStarted(stage=stage))
+            result, error = run_stage(self.one.work, stage, STEPS[stage])
+            self._ended.append(result)
+            if result.status is not StageStatus.PASS:
+                return self._failed(error or ErrorInfo(signature=f"{stage} failed without a word"), 0)
+        return None
+
+    def refused(self, said: str, seconds: float, modules: int, flags: tuple[str, ...]) -> Failed:
+        """The failure of which the compiler said ``said`` when it had ``modules`` at once."""
+        work, stage = self.one.work, Stage.COMPILATION
+        log = pathlib.Path(work.job.logs) / f"{stage}.log"
+        log.write_text(f"# of one compilation of {modules} modules, what was said of this one\n{said}")
+        work.compiler_flags = flags
+        work.metrics |= {MODULES_COMPILED: 1.0, MODULES_FROM_CACHE: 0.0}
+        name = stage_log(work.job.case, stage)
+        self._ended.append(StageResult(stage=stage, status=StageStatus.FAIL, seconds=seconds, log=name))
+        failure = StageFailure(signature.of_tool(said, "iree-compile", 1), signature.excerpt_of_tool(said))
+        return self._failed(failure.error, modules)
+
+    def _failed(self, error: ErrorInfo, modules: int) -> Failed:
+        work = self.one.work
+        last_word = Finished(
+            comparisons=work.comparisons,
+            casts=work.casts,
+            metrics=work.metrics,
+            flags=Flags(importer=work.importer_flags, compiler=work.compiler_flags, runtime=work.runtime_flags),
+            notes=tuple(dict.fromkeys((*work.frontend.notes(), *work.notes))),
+        )
+        stages = tuple(self._ended)
+        return Failed(member=self.one.number, modules=modules, stages=stages, error=error, last_word=last_word)
+
+    def leave(self) -> None:
+        """It came to its end: that is not what is expected, and is judged elsewhere."""
+        self._emit(Left(member=self.one.number, why="it does not fail as is expected"))

@@ -1,4 +1,4 @@
-"""Joinable cases become batches: those compiled earlier by module, the others by how long they should take. Pure."""
+"""Joinable cases become batches: those compiled earlier by module, the others by name. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 from runner.protocol import Batch, Member
 
 #: Modules in one run of the compiler: a study found no gain above 24, and a failure costs more the more there are.
-MODULES = 16
+MODULES = 24
 #: Expected seconds, alone, of all members of a batch: what a lost batch may cost.
 SECONDS = 20.0
 #: A small model counts for no more than this: nobody has measured it yet, or it was slow once.
@@ -33,7 +33,7 @@ def batches(candidates: Sequence[Candidate], store: str) -> Iterator[tuple[Batch
     for each in candidates:
         groups[each.family, each.member.case.expectation is not None, bool(each.member.compiled)].append(each)
     for (*_, warm), found in sorted(groups.items()):
-        ordered = sorted(found, key=_by_module if warm else _by_time)
+        ordered = sorted(found, key=_by_module if warm else _by_name)
         for part in _parts(ordered, RUNS if warm else MODULES):
             batch = Batch(members=tuple(each.member for each in part), store=store)
             yield batch, sum(each.seconds for each in part)
@@ -43,8 +43,9 @@ def _by_module(each: Candidate) -> tuple[str, str]:
     return each.member.compiled, each.member.case.id
 
 
-def _by_time(each: Candidate) -> tuple[float, str]:
-    return -each.seconds, each.member.case.id
+def _by_name(each: Candidate) -> str:
+    """Neighbours are alike: they have the same kernels, which are compiled once, and what one fails with others do."""
+    return each.member.case.id
 
 
 def _parts(ordered: Sequence[Candidate], most: int) -> Iterator[list[Candidate]]:

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import re
+import textwrap
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from iree.compiler.ir import Location, Module, SymbolTable
 
 from runner.frontends.mlir import context
 
-_LINE = re.compile(r"^[^\n]*?:(\d+):\d+: error: ", re.MULTILINE)
+#: The compiler's words begin anew with each error and each warning; its notes belong to the one before them.
+_DIAGNOSTIC = re.compile(r"^[^\n]*?:(?:(?P<line>\d+):\d+|0): (?P<kind>error|warning): ", re.MULTILINE)
+_PLACE = re.compile(r"^[^\n]*?:(\d+):(\d+): (?=(?:error|warning|note): )", re.MULTILINE)
 _FUNCTION = "func.func"
+#: An operation of the module itself, as MLIR prints it, and the symbol that it defines.
+_TOP = re.compile(r"^  \w")
+_SYMBOL = re.compile(r"@\"?([^\"\s({=:]+)")
+#: Integers of less than a byte, floats of a byte or less: what a code generator lacks for one, it mostly lacks for all.
+RARE = re.compile(r"(?<![\w.%@])(?:\d+x|\?x)*[su]?(?:i[24]|f[468]E\w+)(?!\w)")
+_BODY = 2  # the line of the first function of an imported module
 
 
 class CannotJoinError(Exception):
@@ -18,19 +28,72 @@ class CannotJoinError(Exception):
 
 
 @dataclass(frozen=True)
+class Renamed:
+    """The functions of one module as text; ``prefix`` begins all their names, and no other module's."""
+
+    prefix: str
+    functions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Joined:
-    """The text of a module, and for every joined one the lines that are its own, from 1, both included."""
+    """The text of a module, and for every joined one its prefix and its lines, from 1, as pairs of first and last."""
 
     text: str
-    lines: tuple[tuple[int, int], ...]
+    prefixes: tuple[str, ...]
+    lines: tuple[tuple[tuple[int, int], ...], ...]
 
     def blamed(self, said: str) -> frozenset[int]:
         """The numbers of the joined modules that the compiler's errors point into."""
-        found = {int(each) for each in _LINE.findall(said)}
-        return frozenset(n for n, (first, last) in enumerate(self.lines) if any(first <= at <= last for at in found))
+        errors = (each for each in _DIAGNOSTIC.finditer(said) if each["kind"] == "error")
+        return frozenset(number for each in errors if (number := self._owner(each["line"])) is not None)
+
+    def alike(self, numbers: Collection[int]) -> frozenset[int]:
+        """The modules that have element types without hardware of their own, where one of ``numbers`` has such."""
+        lines = self.text.splitlines()
+        rare = {
+            number
+            for number, each in enumerate(self.lines)
+            if any(RARE.search(line) for first, last in each for line in lines[first - 1 : last])
+        }
+        return frozenset(rare) if rare.intersection(numbers) else frozenset()
+
+    def told(self, said: str, name: str) -> dict[int, str]:
+        """What the compiler says of each module that it blames, as it would if that were alone in a file ``name``."""
+        begins = [*_DIAGNOSTIC.finditer(said)]
+        ends = [*(each.start() for each in begins[1:]), len(said)]
+        found: dict[int, str] = {}
+        for each, end in zip(begins, ends, strict=True):
+            number = self._owner(each["line"])
+            if number is not None:
+                found[number] = found.get(number, "") + self._alone(number, said[each.start() : end], name)
+        return {number: text for number, text in found.items() if number in self.blamed(said)}
+
+    def lowered(self, text: str) -> Joined:
+        """The same modules after some passes, whose output is ``text``: their lines are those of their symbols."""
+        lines: list[list[tuple[int, int]]] = [[] for _ in self.prefixes]
+        starts = [(at, line) for at, line in enumerate(text.splitlines(), 1) if _TOP.match(line)]
+        ends = [*(at - 1 for at, _ in starts[1:]), text.count("\n")]
+        for (first, line), last in zip(starts, ends, strict=True):
+            symbol = _SYMBOL.search(line)
+            for number, prefix in enumerate(self.prefixes):
+                if symbol and symbol[1].startswith(prefix):
+                    lines[number].append((first, last))
+        return Joined(text, self.prefixes, tuple(map(tuple, lines)))
+
+    def _owner(self, line: str | None) -> int | None:
+        at = int(line or 0)
+        owners = (n for n, each in enumerate(self.lines) if any(first <= at <= last for first, last in each))
+        return next(owners, None)
+
+    def _alone(self, number: int, text: str, name: str) -> str:
+        shift = _BODY - self.lines[number][0][0]
+        text = _PLACE.sub(lambda at: f"{name}:{int(at[1]) + shift}:{at[2]}: ", text)
+        prefix = self.prefixes[number]
+        return text.replace(f"@{prefix}", "@").replace(f'@"{prefix}', '@"')
 
 
-def rename(text: bytes, prefix: str) -> tuple[str, ...]:
+def rename(text: bytes, prefix: str) -> Renamed:
     """The functions of an imported module, each as text, with ``prefix`` before every name and use of it.
 
     Raises CannotJoinError for a module with attributes, with anything but functions, or with functions that are only
@@ -49,18 +112,18 @@ def rename(text: bytes, prefix: str) -> tuple[str, ...]:
             new = f"{prefix}{old}"
             SymbolTable.replace_all_symbol_uses(old, new, module.operation)
             SymbolTable.set_symbol_name(each.operation, new)
-    return tuple(each.operation.get_asm(assume_verified=True) for each in operations)
+    texts = (each.operation.get_asm(assume_verified=True) for each in operations)
+    return Renamed(prefix, tuple(textwrap.indent(text, "  ") for text in texts))  # as it stands in a module's text
 
 
-def join(modules: tuple[tuple[str, ...], ...]) -> Joined:
-    """One module of the functions of several, as ``rename`` gave them."""
+def join(modules: Sequence[Renamed]) -> Joined:
+    """One module of the functions of several."""
     pieces = ["module {"]
-    lines: list[tuple[int, int]] = []
+    lines: list[tuple[tuple[int, int], ...]] = []
     at = 2
-    for functions in modules:
+    for module in modules:
         first = at
-        for text in functions:
-            pieces.append(text)
-            at += text.count("\n") + 1
-        lines.append((first, at - 1))
-    return Joined("\n".join([*pieces, "}\n"]), tuple(lines))
+        pieces += module.functions
+        at += sum(text.count("\n") + 1 for text in module.functions)
+        lines.append(((first, at - 1),))
+    return Joined("\n".join([*pieces, "}\n"]), tuple(each.prefix for each in modules), tuple(lines))

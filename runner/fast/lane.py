@@ -54,7 +54,7 @@ class Lane:
         self._name = name
         self._alone = self._known.alone(name) if self._known is not None else frozenset()
         self._drawn: frozenset[str] = frozenset()
-        self._doubted: dict[str, int] = {}  # drawn cases that passed with others: how many were compiled together
+        self._doubted: dict[str, int] = {}  # drawn cases, and with how many others they ended as they should
         self._left: set[str] = set()
 
     def plan(self, cases: Sequence[Case], source: Callable[[Case], str], limits: Callable[[Case], Limits]) -> Plan:
@@ -62,7 +62,9 @@ class Lane:
         candidates, rest, refused = self._candidates(cases, source)
         hopeful = [each.member for each in candidates if each.member.case.expectation is None]
         cold = sum(not each.compiled for each in hopeful)
+        refusals = [each.member.case.id for each in candidates if eligible.refusal_is_expected(each.member.case)]
         self._drawn = sample.drawn([each.case.id for each in hopeful], self._digest, cold)
+        self._drawn |= sample.drawn(refusals, self._digest, len(refusals))
         store = str(self._known.folder.parent) if self._known is not None else ""
         planned = []
         for batch, seconds in sorted(batches(candidates, store), key=lambda each: -each[1]):
@@ -83,7 +85,7 @@ class Lane:
             which = batch.members[event.member].case
             if not _within(event, limits(which)):
                 continue
-            if isinstance(event, Passed) and which.id in self._drawn:
+            if event.modules and which.id in self._drawn:
                 self._doubted[which.id] = event.modules
             else:
                 found.append((which, event))
@@ -102,10 +104,13 @@ class Lane:
         """Remember for the next run which cases to run alone at once: what did not pass, and what a batch named."""
         if self._known is None:
             return
-        ended = {record.case: record.outcome for record in records}
-        passed = {case for case, outcome in ended.items() if outcome in _GOOD and case not in self._left}
-        failed = {case for case, outcome in ended.items() if outcome in _FAILED}
-        alone = (self._alone | self._left | failed) - passed
+        alone = set(self._alone)
+        for record in records:
+            own = eligible.mark(record.case, expected=record.expectation is not None)
+            if record.outcome in _GOOD or record.outcome in _FAILED:
+                alone -= {record.case, own}  # a case that has been declared since is another one
+            if record.outcome in _FAILED or record.case in self._left:
+                alone.add(own)
         if alone != self._alone:
             self._known.remember_alone(self._name, alone)
 

@@ -101,7 +101,8 @@ class Batches:
         if isinstance(said, Passed) and record.outcome is Outcome.PASS:
             return msgspec.structs.replace(record, together=Together(modules=said.modules))
         if isinstance(said, Failed) and record.outcome is Outcome.XFAIL:
-            return self._folder.with_logs_as_wanted(record, case)
+            record = self._folder.with_logs_as_wanted(record, case)
+            return msgspec.structs.replace(record, together=Together(modules=said.modules)) if said.modules else record
         return None
 
     def _leave(self, cases: Sequence[Case]) -> None:

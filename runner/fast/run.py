@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from runner.backends import compile_flags, iree
 from runner.fast.compiling import Compiler
-from runner.fast.joining import rename
+from runner.fast.joining import Renamed, rename
 from runner.fast.known import Known, Place, Refusal
 from runner.protocol import Batch, Failed, Job
 from runner.stages.steps import STEPS
@@ -29,7 +29,7 @@ class Running:
 
     def __init__(self, job: Job, batch: Batch) -> None:
         self._job = job
-        self._flags = compile_flags(job.target, job.case.compile_flags)
+        self.flags = compile_flags(job.target, job.case.compile_flags)
         self._known = Known(pathlib.Path(batch.store)) if batch.store else None
         self._session: Session | None = None
         self._loaded: pathlib.Path | None = None
@@ -44,17 +44,27 @@ class Running:
     def rename(self, one: One) -> None:
         """Give an imported module's functions names that no other member has; raises what MLIR raises."""
         imported = present(one.work.imported, "imported module")
-        prefix = f"c{one.member.key[:20] or one.number}_"
-        one.functions = rename(imported.module.read_bytes(), prefix)
-        entry = EntryPoint(f"{prefix}{imported.entry.name}", imported.entry.results)
+        one.functions = _renamed(one, imported)
+        entry = EntryPoint(f"{one.functions.prefix}{imported.entry.name}", imported.entry.results)
         one.work.imported = Imported(imported.module, entry)
+
+    def refused(self, ones: list[One], began: Callable[[], None]) -> Iterator[tuple[One, tuple[str, float]]]:
+        """What the compiler says of those that it refuses when it has all of them, and the seconds that took each."""
+        named: list[tuple[One, Renamed]] = []
+        for one in ones:
+            with contextlib.suppress(Exception):  # what cannot be joined is compiled alone
+                named.append((one, _renamed(one, present(one.work.imported, "imported module"))))
+        compiler = Compiler(self._job.toolchain, self.flags, pathlib.Path(self._job.folder))
+        name = present(ones[0].work.imported, "imported module").module.name if ones else ""
+        for number, told in compiler.refused([each for _, each in named], name, began).items():
+            yield named[number][0], told
 
     def compile(self, ones: list[One], left: Callable[[int, str], None], began: Callable[[], None]) -> None:
         """Compile what was imported; each member then has its compiled module and its share of the time."""
-        compiler = Compiler(self._job.toolchain, self._flags, pathlib.Path(self._job.folder))
-        same: dict[tuple[str, ...], list[One]] = {}  # the same model may be tested with several inputs
+        compiler = Compiler(self._job.toolchain, self.flags, pathlib.Path(self._job.folder))
+        same: dict[Renamed, list[One]] = {}  # the same model may be tested with several inputs
         for one in ones:
-            same.setdefault(one.functions, []).append(one)
+            same.setdefault(present(one.functions, "renamed functions"), []).append(one)
         groups = list(same.values())
         number_of = {one.number: number for number, one in enumerate(ones)}
 
@@ -65,13 +75,13 @@ class Running:
         for part in compiler.compile(list(same), leave, began):
             for one in (one for group in part.numbers for one in groups[group]):
                 one.work.compiled = part.compiled
-                one.work.compiler_flags = self._flags
+                one.work.compiler_flags = self.flags
                 one.seconds[Stage.COMPILATION] = part.share
                 one.modules = len(part.numbers)
 
     def keep(self, one: One) -> None:
         """Keep a member's module, and where its entry point lies in it, for later runs."""
-        one.work.compiler_flags = self._flags
+        one.work.compiler_flags = self.flags
         if self._known is None or one.member.compiled or not one.member.key:
             return
         compiled, entry = present(one.work.compiled, "compiled module"), present(one.work.imported, "module").entry
@@ -110,3 +120,7 @@ class Running:
         work.folder.mkdir(exist_ok=True)
         imported, compiled = present(work.imported, "module"), present(work.compiled, "compiled module")
         work.outputs = iree.run_module(work, imported, compiled, present(work.inputs, "inputs"))
+
+
+def _renamed(one: One, imported: Imported) -> Renamed:
+    return rename(imported.module.read_bytes(), f"c{one.member.key[:20] or one.number}_")

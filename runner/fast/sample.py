@@ -1,4 +1,4 @@
-"""Cases become the few whose passes with others are judged again alone, and records that say how both agree. Pure."""
+"""Cases become the few whose ends with others are judged again alone, and records that say how both agree. Pure."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def drawn(cases: Sequence[str], seed: str, cold: int) -> frozenset[str]:
 
 
 def settled(record: Record, modules: int) -> Record:
-    """The record of a drawn case, run alone after it had passed with others: what counts is what it did alone."""
-    if record.outcome is Outcome.PASS:
+    """The record of a drawn case, run alone after it had ended with others as it should: alone is what counts."""
+    if record.outcome in (Outcome.PASS, Outcome.XFAIL):
         return msgspec.structs.replace(record, together=Together(modules=modules, again=AGREED))
-    note = f"it passed when it was compiled together with {modules - 1} others, and not alone"
+    note = f"it ended as it should when it was compiled together with {modules - 1} others, and not alone"
     together = Together(modules=modules, again=DIFFERED)
     return msgspec.structs.replace(record, together=together, notes=(*record.notes, note))

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from runner.fast.expected import run_expected
-from runner.protocol import Batch, Event, Finished, Job, Left, Member, Passed, StageStarted
+from runner.fast.eligible import refusal_is_expected
+from runner.fast.expected import Expected
+from runner.protocol import Batch, Event, Failed, Finished, Job, Left, Member, Passed, StageStarted
 from runner.stages.plan import stages_of
 from schemas.record import Flags, StageResult
 from schemas.words import MODULES_COMPILED, MODULES_FROM_CACHE, Stage, StageStatus
 
 if TYPE_CHECKING:
+    from runner.fast.joining import Renamed
     from runner.fast.run import Running
     from runner.work import Work
 
@@ -35,7 +37,7 @@ class One:
     work: Work
     stages: tuple[Stage, ...]
     seconds: dict[Stage, float] = field(default_factory=dict)
-    functions: tuple[str, ...] = ()
+    functions: Renamed | None = None
     modules: int = 0
 
 
@@ -50,8 +52,7 @@ def run_batch(job: Job, batch: Batch, emit: Emit) -> None:
     emit(StageStarted(stage=Stage.SETUP))
     running = Running(job, batch)
     ones = [_one(job, number, member) for number, member in enumerate(batch.members)]
-    for one in (each for each in ones if each.member.case.expectation is not None):
-        _attempt(one, emit, functools.partial(_fail, running, one, emit))
+    _expect(running, [each for each in ones if each.member.case.expectation is not None], emit)
     together = [each for each in ones if each.member.case.expectation is None]
     _compile(running, [each for each in together if not each.member.compiled], emit)
     for one in sorted(together, key=lambda each: str(each.work.compiled)):
@@ -98,10 +99,39 @@ def _attempt(one: One, emit: Emit, step: Callable[[], None]) -> bool:
     return True
 
 
-def _fail(running: Running, one: One, emit: Emit) -> None:
-    failed = run_expected(one, emit)
+def _expect(running: Running, ones: list[One], emit: Emit) -> None:
+    """Run the members that are expected to fail: those whose models are refused together, then each of the others."""
+    waiting: dict[int, Expected] = {}
+    for one in ones:
+        _attempt(one, emit, functools.partial(_before_compilation, running, one, emit, waiting))
+    hopeful = [each.one for each in waiting.values() if refusal_is_expected(each.one.member.case)]
+    for one, (said, seconds) in running.refused(hopeful, lambda: emit(StageStarted(stage=Stage.COMPILATION))):
+        each = waiting.pop(one.number)
+        _say(running, each, each.refused(said, seconds, len(hopeful), running.flags), emit)
+    for each in waiting.values():
+        _attempt(each.one, emit, functools.partial(_from_compilation, running, each, emit))
+
+
+def _before_compilation(running: Running, one: One, emit: Emit, waiting: dict[int, Expected]) -> None:
+    each = Expected(one, emit)
+    failed = each.run(one.stages[: one.stages.index(Stage.COMPILATION)])
     if failed is not None:
-        running.keep_failure(one, failed)
+        _say(running, each, failed, emit)
+    else:
+        waiting[one.number] = each
+
+
+def _from_compilation(running: Running, each: Expected, emit: Emit) -> None:
+    failed = each.run(each.one.stages[each.one.stages.index(Stage.COMPILATION) :])
+    if failed is not None:
+        _say(running, each, failed, emit)
+    else:
+        each.leave()
+
+
+def _say(running: Running, each: Expected, failed: Failed, emit: Emit) -> None:
+    emit(failed)
+    running.keep_failure(each.one, failed)
 
 
 def _import(running: Running, one: One) -> None:

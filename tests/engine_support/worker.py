@@ -11,7 +11,7 @@ import pathlib
 import signal
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner import worker
 from runner.failures import StageFailure
@@ -22,6 +22,9 @@ from runner.tensors import Array
 from runner.work import Work
 from schemas.words import Stage
 from tests.engine_support.build import FAULT, state
+
+if TYPE_CHECKING:
+    from runner.fast.joining import Renamed
 
 preload = worker.preload
 
@@ -58,13 +61,14 @@ def _note(job: Job) -> None:
 
 
 def _in_compilation(fault: Callable[[], None]) -> None:
-    plain = compiling.Compiler._try
+    plain = compiling.Compiler.compile
 
-    def tried(self: Any, numbers: tuple[int, ...], modules: Sequence[tuple[str, ...]]) -> Any:
+    def compiled(self: Any, modules: Sequence[Renamed], left: compiling.Left, began: compiling.Began) -> Any:
+        began()
         fault()
-        return plain(self, numbers, modules)
+        return plain(self, modules, left, began)
 
-    compiling.Compiler._try = tried  # type: ignore[method-assign]
+    compiling.Compiler.compile = compiled  # type: ignore[method-assign]
 
 
 def _in_inference(fault: Callable[[], None]) -> None:
