@@ -40,8 +40,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _main(options: Options) -> int:
     logging.basicConfig(level=options.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
-    if options.half is not None:
-        return _half(options)
+    from runner.ahead import started_ahead  # noqa: PLC0415 - keeps --help quick
+
+    with started_ahead(options):
+        return _half(options) if options.half is not None else _whole(options)
+
+
+def _whole(options: Options) -> int:
+    """What is asked for, on this machine alone."""
     batches = _batches(options)
     if options.op or options.profile_ops:
         from runner.opcases import check_chosen  # noqa: PLC0415 - keeps --help quick

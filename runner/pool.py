@@ -15,7 +15,7 @@ from e2eshard.commands import child
 from runner.memory import children
 from runner.process import adopt_orphans, end_strays, tail
 from runner.protocol import Job
-from runner.wire import PACKET, REPLIES, Ended, Forked, Kill, Ready, Start
+from runner.wire import PACKET, REPLIES, Ended, Forked, Kill, Ready, SayInto, Start
 from schemas.errors import CannotStartError
 
 #: Runs every case; tests put a function that injects faults in its place (`E2ESHARD_TEST_WORKER=module:function`).
@@ -42,6 +42,7 @@ class Zygote:
     def __init__(self, log: pathlib.Path, worker: str = DEFAULT_WORKER) -> None:
         self._log = log
         self._worker = worker
+        self._early: pathlib.Path | None = None  # where it said what it had to say before it was settled
         adopt_orphans()  # when a zygote dies, what its cases had started becomes ours to end
         self._spawn()
 
@@ -69,12 +70,28 @@ class Zygote:
             data = b""
         if not data or not isinstance(REPLIES.decode(data), Ready):
             self.close()
+            self._gather()
             said = tail(self._log).decode("utf-8", "replace").strip() or "nothing"
             raise CannotStartError(
                 f"the process that runs the cases did not start; it said:\n{said}",
                 f"see {self._log}; `python -m e2eshard runner.zygote --help` must work in this environment",
             )
+        self._gather()
         self._link.setblocking(False)
+
+    def settle(self, log: pathlib.Path) -> bool:
+        """Let what it says, and has said so far, stand in ``log``; False, and its end, where it is gone already."""
+        self._early, self._log = self._log, log
+        try:
+            self._send(msgspec.json.encode(SayInto(log=str(log))))
+        except ZygoteLostError:
+            self._end()
+            return False
+        return True
+
+    def abandon(self) -> None:
+        """End it at once: it has started nothing."""
+        self._end()
 
     def start(self, number: int, job: Job, log: pathlib.Path) -> int:
         """Ask for a process for ``job``; the reading end of its event pipe. Raises ZygoteLostError."""
@@ -124,6 +141,13 @@ class Zygote:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_EXIT_PATIENCE)
         self._end()
+
+    def _gather(self) -> None:
+        """What was said before there was a log goes into it; nothing is lost where that cannot be."""
+        if self._early is not None:
+            with contextlib.suppress(OSError), self._log.open("ab") as log:
+                log.write(self._early.read_bytes())
+            self._early = None
 
     def _send(self, message: bytes, descriptor: int | None = None) -> None:
         self._link.settimeout(_EXIT_PATIENCE)

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 import msgspec
 
 from runner import devices, judge, opcases, provenance, unrun
+from runner.ahead import zygote_for
 from runner.bundle.seal import Rules
 from runner.cache import caching_of
 from runner.cache.room import Room
@@ -253,7 +254,7 @@ class ShardRun:
             stack.enter_context(Room(default_store(), 0).in_use())
             # It loads what the cases need while the sources are made.
             worker = self._worker([*real, *self._doubtful()])
-            zygote = stack.enter_context(Zygote(self._folder.zygote_log, worker))
+            zygote = stack.enter_context(zygote_for(self._folder.zygote_log, worker))
             ready = self._supply(real, stopped)
             zygote.wait_ready()
             load_ahead()

@@ -22,6 +22,12 @@ class Kill(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="kill"
     number: int
 
 
+class SayInto(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="say-into"):
+    """What the zygote has to say from now on goes into this file: it was started before that could be known."""
+
+    log: str
+
+
 class Ready(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="ready"):
     """Everything heavy is loaded; cases can be started."""
 
@@ -41,7 +47,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="ende
     peak_rss: int
 
 
-Request = Start | Kill
+Request = Start | Kill | SayInto
 Reply = Ready | Forked | Ended
 
 REQUESTS: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)

@@ -22,7 +22,7 @@ import msgspec
 
 from runner.caseprocess import Worker, run_case
 from runner.process import adopt_orphans, end_strays, kill_group
-from runner.wire import PACKET, REQUESTS, Ended, Forked, Kill, Ready, Reply, Start
+from runner.wire import PACKET, REQUESTS, Ended, Forked, Kill, Ready, Reply, SayInto, Start
 
 _STRAY_PATIENCE = 2.0  # seconds to wait for a killed stray; only one in an uninterruptible sleep takes longer
 
@@ -65,6 +65,8 @@ class _Zygote:
         if isinstance(request, Kill):
             if request.number in self._pids:
                 kill_group(self._pids[request.number])
+        elif isinstance(request, SayInto):
+            _say_into(request.log)
         else:
             self._fork(request, fds[0])
         return True
@@ -104,6 +106,15 @@ class _Zygote:
 
     def _say(self, reply: Reply) -> None:
         self._link.send(msgspec.json.encode(reply))
+
+
+def _say_into(log: str) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    for stream in (1, 2):
+        os.dup2(handle, stream)
+    os.close(handle)
 
 
 def load_worker(name: str) -> Worker:

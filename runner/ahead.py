@@ -1,0 +1,47 @@
+"""A zygote is started before it is known what it will run, and taken by the first shard that can use it.
+
+It loads for half a second what nearly every case needs; meanwhile the suites are read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+import tempfile
+from collections.abc import Iterator
+
+from runner.options import Options
+from runner.pool import DEFAULT_WORKER, Zygote
+from schemas.partial import Half
+
+_waiting: list[Zygote] = []
+
+
+@contextlib.contextmanager
+def started_ahead(options: Options) -> Iterator[None]:
+    """Have one while the body runs, where cases of the suites will be run; end it if nobody has taken it."""
+    runs = not (options.collect_only or options.bundles or options.half is Half.DEVICE)
+    if not runs or any(name.startswith("torch/") for name in options.names):
+        yield
+        return
+    handle, name = tempfile.mkstemp(prefix="e2eshard-zygote-", suffix=".log")
+    os.close(handle)
+    log = pathlib.Path(name)
+    try:
+        with contextlib.suppress(OSError):  # whoever needs one starts it and says what is wrong
+            _waiting.append(Zygote(log))
+        yield
+    finally:
+        while _waiting:
+            _waiting.pop().abandon()
+        log.unlink(missing_ok=True)
+
+
+def zygote_for(log: pathlib.Path, worker: str) -> Zygote:
+    """One for ``worker``: the waiting one if it is of that kind, else a new one. What it says stands in ``log``."""
+    if worker == DEFAULT_WORKER and _waiting:
+        found = _waiting.pop()
+        if found.settle(log):
+            return found
+    return Zygote(log, worker)
