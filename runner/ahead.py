@@ -12,17 +12,16 @@ import tempfile
 from collections.abc import Iterator
 
 from runner.options import Options
-from runner.pool import DEFAULT_WORKER, Zygote
+from runner.pool import DEFAULT_WORKER, LIGHT_WORKER, Zygote
 from schemas.partial import Half
 
-_waiting: list[Zygote] = []
+_waiting: list[tuple[str, Zygote]] = []  # and what each can run
 
 
 @contextlib.contextmanager
 def started_ahead(options: Options) -> Iterator[None]:
     """Have one while the body runs, where cases of the suites will be run; end it if nobody has taken it."""
-    runs = not (options.collect_only or options.bundles or options.half is Half.DEVICE)
-    if not runs or any(name.startswith("torch/") for name in options.names):
+    if options.collect_only or options.bundles or any(name.startswith("torch/") for name in options.names):
         yield
         return
     handle, name = tempfile.mkstemp(prefix="e2eshard-zygote-", suffix=".log")
@@ -30,18 +29,19 @@ def started_ahead(options: Options) -> Iterator[None]:
     log = pathlib.Path(name)
     try:
         with contextlib.suppress(OSError):  # whoever needs one starts it and says what is wrong
-            _waiting.append(Zygote(log))
+            worker = LIGHT_WORKER if options.half is Half.DEVICE else DEFAULT_WORKER
+            _waiting.append((worker, Zygote(log, worker)))
         yield
     finally:
         while _waiting:
-            _waiting.pop().abandon()
+            _waiting.pop()[1].abandon()
         log.unlink(missing_ok=True)
 
 
 def zygote_for(log: pathlib.Path, worker: str) -> Zygote:
     """One for ``worker``: the waiting one if it is of that kind, else a new one. What it says stands in ``log``."""
-    if worker == DEFAULT_WORKER and _waiting:
-        found = _waiting.pop()
+    if [worker] == [kind for kind, _ in _waiting]:
+        _, found = _waiting.pop()
         if found.settle(log):
             return found
     return Zygote(log, worker)

@@ -67,6 +67,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     members: tuple[Member, ...]
     store: str = ""  # folder where what is compiled is kept; empty: nowhere
+    jobs: tuple[Job, ...] = ()  # of each member, where they go on from bundles
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ from runner.bundle.seal import Rules
 from runner.cache import caching_of
 from runner.cache.room import Room
 from runner.disk import Disk, is_full
-from runner.fast.lane import Lane, lane_for
+from runner.fast.lanes import Lane, lane_for, with_jobs
 from runner.fast.observer import Batches
 from runner.folder import ShardFolder
 from runner.journal import Journal, JournalState, now
@@ -150,7 +150,8 @@ class ShardRun:
         started = now()
         self._journal.started(planned.case.id, started, *(each.case.id for each in planned.batch.members[1:]))
         job = self._job_in(planned.case, place, logs, planned.limits)
-        return msgspec.structs.replace(job, batch=planned.batch), started
+        batch = with_jobs(planned.batch, job, lambda each: self._job_in(each, place, logs, self.limits(each)))
+        return msgspec.structs.replace(job, batch=batch), started
 
     def ended_batch(self, job: Job, *, whole: bool) -> None:
         """Remove what a batch left, but for the log of one that did not come to its end."""
@@ -271,8 +272,7 @@ class ShardRun:
         self, zygote: Zygote, ready: Sequence[Case], *, jobs: int, deadline: float, stopped: Callable[[], bool]
     ) -> Stop:
         if self._lane is None:
-            scheduler = Scheduler(zygote, self, jobs=jobs, deadline=deadline, stopped=stopped)
-            return scheduler.run(self._planned(ready))
+            return Scheduler(zygote, self, jobs=jobs, deadline=deadline, stopped=stopped).run(self._planned(ready))
         observer = Batches(self, self._lane, self._folder)
         scheduler = Scheduler(zygote, observer, jobs=jobs, deadline=deadline, stopped=stopped)
         observer.later = scheduler.add

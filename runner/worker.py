@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import faulthandler
 import os
+import pathlib
 from collections.abc import Callable
 
-from runner.protocol import Event, Finished, Job, StageEnded, StageStarted
-from schemas.record import Flags
+from runner.lastword import last_word
+from runner.protocol import Event, Job, StageEnded, StageStarted
 from schemas.words import Stage, StageStatus
 
 #: Set before NumPy is loaded: its linear algebra would start a thread pool, and a forked process inherits no threads.
@@ -39,6 +40,11 @@ def run(job: Job, emit: Callable[[Event], None]) -> None:
     from runner.bundle.steps import Steps  # noqa: PLC0415 - numpy, and for most cases onnx: only here and in the zygote
     from runner.stages.execute import run_stage  # noqa: PLC0415
 
+    if job.batch is not None and job.batch.jobs:
+        from runner.fast.resumed import run_resumed  # noqa: PLC0415 - likewise
+
+        run_resumed(job.batch, pathlib.Path(job.logs) / "case.log", emit)
+        return
     if job.batch is not None:
         from runner.fast.worker import run_batch  # noqa: PLC0415 - most shards have none
 
@@ -61,15 +67,4 @@ def run(job: Job, emit: Callable[[Event], None]) -> None:
             break
     if work.session is not None:
         work.session.close()
-    emit(
-        Finished(
-            comparisons=work.comparisons,
-            tokens=work.tokens,
-            casts=work.casts,
-            metrics=work.metrics,
-            ops=work.ops,
-            intermediates=work.intermediates,
-            flags=Flags(importer=work.importer_flags, compiler=work.compiler_flags, runtime=work.runtime_flags),
-            notes=steps.notes(),
-        )
-    )
+    emit(last_word(work, steps.notes()))

@@ -124,7 +124,13 @@ def _cut_off(suite: TwoMachines) -> None:
     path.write_bytes(b"".join(line for line in lines if b'"kind":"partial"' not in line and b"footer" not in line))
 
 
-@pytest.mark.parametrize(("spoil", "lost"), [(_no_file, 5), (_no_bundles, 4), (_one_byte, 4), (_cut_off, 5)], ids=str)
+def _named(value: object) -> str:
+    return getattr(value, "__name__", str(value))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "lost"), [(_no_file, 5), (_no_bundles, 4), (_one_byte, 4), (_cut_off, 5)], ids=_named
+)
 def test_a_lost_build_is_told_as_that(suite: TwoMachines, spoil: Callable[[TwoMachines], None], lost: int) -> None:
     spoil(suite)
     done = suite.half("device", "lab")

@@ -15,6 +15,8 @@ from schemas.words import Depth, Lowering, Mode, Outcome, Path, SourceKind, Stag
 
 #: Bytes of a model above which joining gains nothing: its own compilation outweighs the start of the compiler.
 LARGEST_MODEL = 256 * 1024
+LARGEST_MODULE = 1024 * 1024
+_ON_DEVICE = {Stage.COMPILED_INFERENCE, Stage.POSTPROCESSING, Stage.COMPARISON}
 _KINDS = (SourceKind.ONNX_NODE, SourceKind.ONNX_DATA, SourceKind.ONNX_FILE)
 _DEPTHS = (Depth.COMPILE, Depth.EXECUTE)
 _BACKENDS = ("llvm-cpu", "vmvx")  # whose devices run in any process; a lost GPU would take the whole batch with it
@@ -59,6 +61,35 @@ def joinable(case: Case, alone: Collection[str]) -> bool:
 def _may_fail(expectation: Expectation | None) -> bool:
     """Whether what a case is expected to do costs nobody else anything: one that hangs has to wait for its deadline."""
     return expectation is None or (expectation.outcome in _QUICK and not expectation.anyhow)
+
+
+def device_runs(options: Options) -> bool:
+    """Whether a device's half may have batches: not one that wants something of single cases."""
+    wanted = options.timeout is not None or options.stages or options.skip_stages or options.emit
+    return options.engine is Engine.AUTO and options.keep is not Keep.ALL and not wanted
+
+
+def resumable(case: Case, run: Collection[Stage], alone: Collection[str]) -> bool:
+    """Whether a case that goes on from its bundle with the stages ``run`` may share a process with others."""
+    return (
+        case.id not in alone
+        and case.skip is None
+        and case.expectation is None
+        and case.definition is None
+        and case.depth is Depth.EXECUTE
+        and case.mode is Mode.EVAL
+        and case.tuning == _PLAIN
+        and not (case.run_flags or case.files)
+        and set(run) <= _ON_DEVICE
+    )
+
+
+def is_small(compiled: pathlib.Path) -> bool:
+    """Whether a module is so small that the start of a process is much of what running it takes."""
+    try:
+        return 0 < compiled.stat().st_size <= LARGEST_MODULE
+    except OSError:
+        return False
 
 
 def refusal_is_expected(case: Case) -> bool:

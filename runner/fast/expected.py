@@ -10,10 +10,11 @@ import msgspec
 
 from runner import signature
 from runner.failures import StageFailure
-from runner.protocol import Event, Failed, Finished, Left, StageStarted, stage_log
+from runner.lastword import last_word
+from runner.protocol import Event, Failed, Left, StageStarted, stage_log
 from runner.stages.execute import run_stage
 from runner.stages.steps import STEPS
-from schemas.record import ErrorInfo, Flags, StageResult
+from schemas.record import ErrorInfo, StageResult
 from schemas.words import MODULES_COMPILED, MODULES_FROM_CACHE, Stage, StageStatus
 
 if TYPE_CHECKING:
@@ -60,15 +61,9 @@ class Expected:
 
     def _failed(self, error: ErrorInfo, modules: int) -> Failed:
         work = self.one.work
-        last_word = Finished(
-            comparisons=work.comparisons,
-            casts=work.casts,
-            metrics=work.metrics,
-            flags=Flags(importer=work.importer_flags, compiler=work.compiler_flags, runtime=work.runtime_flags),
-            notes=tuple(dict.fromkeys((*work.frontend.notes(), *work.notes))),
-        )
+        said = last_word(work, tuple(dict.fromkeys((*work.frontend.notes(), *work.notes))))
         stages = tuple(self._ended)
-        return Failed(member=self.one.number, modules=modules, stages=stages, error=error, last_word=last_word)
+        return Failed(member=self.one.number, modules=modules, stages=stages, error=error, last_word=said)
 
     def leave(self) -> None:
         """It came to its end: that is not what is expected, and is judged elsewhere."""

@@ -11,12 +11,9 @@ from runner.backends import compile_flags
 from runner.fast import eligible, sample
 from runner.fast.forming import Candidate, batches
 from runner.fast.known import Keys, Known, Refusal, keys_for
-from runner.options import Options
-from runner.pool import BATCHES_VARIABLE, WORKER_VARIABLE
 from runner.protocol import Batch, Caching, Ending, Event, Failed, Left, Member, Passed, StageEnded, StageStarted
 from runner.running import Limits, RunningCase
 from runner.schedule import Planned
-from runner.select import Batch as Shard
 from schemas.case import Case
 from schemas.record import Record
 from schemas.target import Target
@@ -166,18 +163,6 @@ class Lane:
         )
 
 
-def lane_for(batch: Shard, options: Options, caching: Caching | None, seconds: Callable[[Case], float]) -> Lane | None:
-    """The lane of a shard; None where all its cases go alone.
-
-    A test's worker stands for a single case, unless it says otherwise.
-    """
-    if WORKER_VARIABLE in os.environ and BATCHES_VARIABLE not in os.environ:
-        return None
-    if batch.bundles or not eligible.engine_runs(options, batch.target):
-        return None
-    return Lane(batch.target, caching, seconds, batch.digest, f"{batch.suite}-{batch.target.name}")
-
-
 def events_of(said: Said) -> tuple[Event, ...]:
     """What the member's own process would have said."""
     told: list[Event] = []
@@ -190,7 +175,7 @@ def events_of(said: Said) -> tuple[Event, ...]:
 
 def ending_of(said: Said) -> Ending:
     """How the member's own process would have ended; its time is its own stages' and its share of the compilation."""
-    return Ending(exit_code=0, seconds=sum(each.seconds for each in said.stages))
+    return Ending(exit_code=0, seconds=sum(each.seconds for each in said.stages if not each.built_on))
 
 
 def why_left(case: RunningCase) -> dict[str, str]:
@@ -210,5 +195,5 @@ def _scaled(each: Limits, batch: Batch, seconds: float) -> Limits:
 
 
 def _within(said: Said, limits: Limits) -> bool:
-    took = {each.stage: each.seconds for each in said.stages}
+    took = {each.stage: each.seconds for each in said.stages if not each.built_on}
     return sum(took.values()) < limits.case and all(took.get(each, 0.0) < most for each, most in limits.stages.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import iree.runtime as rt
@@ -38,6 +39,7 @@ _TYPES: tuple[tuple[Any, str], ...] = (
     (_H.FLOAT_8_E8M0_FNU, "float8_e8m0fnu"),
     (_H.INT_4, "int4"),
 )
+_HOST_VISIBLE, _MAPPABLE = int(rt.MemoryType.HOST_VISIBLE), int(rt.BufferUsage.MAPPING_SCOPED)
 _TO_NUMPY: dict[int, ElementType] = {int(each): ELEMENT_TYPES[name] for each, name in _TYPES}
 _TO_IREE: dict[str, Any] = {ELEMENT_TYPES[name].iree: each for each, name in reversed(_TYPES)}  # the first stays
 
@@ -47,7 +49,7 @@ class Session:
 
     def __init__(self, device: str) -> None:
         self._instance = rt.VmInstance()
-        self._device = rt.get_driver(device).create_default_device()
+        self._device = rt.get_device(device, cache=False)
         self._hal = rt.create_hal_module(self._instance, self._device)
         self._loaded: tuple[Any, Any] | None = None
 
@@ -72,9 +74,25 @@ class Session:
         context.invoke(module.lookup_function(function), given, taken)
         if taken.size != len(results):
             raise ValueError(f"{taken.size} results, and {len(results)} are declared")
-        return tuple(
-            _array(taken.get_as_object(number, rt.HalBufferView), results[number]) for number in range(taken.size)
+        views = (taken.get_as_object(number, rt.HalBufferView) for number in range(taken.size))
+        return tuple(_array(view, self._bytes, declared) for view, declared in zip(views, results, strict=True))
+
+    def _bytes(self, view: Any) -> bytes:
+        """What a result holds; by way of a buffer of the host's where the device's own cannot be mapped."""
+        buffer = view.get_buffer()
+        mappable = (buffer.memory_type(), _HOST_VISIBLE), (buffer.allowed_usage(), _MAPPABLE)
+        if all(has & wanted == wanted for has, wanted in mappable):
+            return bytes(view.map())
+        staging = self._device.allocator.allocate_buffer(
+            memory_type=rt.MemoryType.HOST_LOCAL | rt.MemoryType.DEVICE_VISIBLE,
+            allowed_usage=rt.BufferUsage.TRANSFER_TARGET | rt.BufferUsage.MAPPING_SCOPED,
+            allocation_size=buffer.byte_length(),
         )
+        copied = self._device.create_semaphore(0)
+        fences = (rt.HalFence.create_at(copied, value) for value in (0, 1))
+        self._device.queue_copy(buffer, staging, wait_semaphores=next(fences), signal_semaphores=next(fences))
+        rt.HalFence.create_at(copied, 1).wait()
+        return bytes(staging.map())
 
     def _view(self, array: Array) -> Any:
         kind = element_type(array)
@@ -97,7 +115,7 @@ def _plain(array: Array) -> Array:
     return contiguous.view(np.dtype(f"u{contiguous.dtype.itemsize}"))
 
 
-def _array(view: Any, declared: str) -> Array:
+def _array(view: Any, content: Callable[[Any], bytes], declared: str) -> Array:
     kind = _TO_NUMPY.get(int(view.element_type))
     if kind is None:
         raise ValueError(f"a result of element type {int(view.element_type):#x}")
@@ -108,4 +126,4 @@ def _array(view: Any, declared: str) -> Array:
     if count == 0:
         return np.empty(shape, dtype=kind.dtype)
     size = (count * kind.bits + 7) // 8 if kind.packed else count * kind.dtype.itemsize
-    return np.array(unpack(bytes(view.map())[:size], kind, shape))
+    return np.array(unpack(content(view)[:size], kind, shape))

@@ -14,9 +14,10 @@ import msgspec
 
 from runner.fast.eligible import refusal_is_expected
 from runner.fast.expected import Expected
+from runner.lastword import last_word
 from runner.protocol import Batch, Event, Failed, Finished, Job, Left, Member, Passed, StageStarted
 from runner.stages.plan import stages_of
-from schemas.record import Flags, StageResult
+from schemas.record import StageResult
 from schemas.words import MODULES_COMPILED, MODULES_FROM_CACHE, Stage, StageStatus
 
 if TYPE_CHECKING:
@@ -161,16 +162,9 @@ def _passed(one: One) -> Passed:
     work = one.work
     work.metrics[MODULES_COMPILED] = 0.0 if one.member.compiled else 1.0
     work.metrics[MODULES_FROM_CACHE] = 1.0 if one.member.compiled else 0.0
-    flags = Flags(importer=work.importer_flags, compiler=work.compiler_flags, runtime=work.runtime_flags)
     return Passed(
         member=one.number,
         modules=one.modules,
         stages=tuple(StageResult(stage=each, status=StageStatus.PASS, seconds=s) for each, s in one.seconds.items()),
-        last_word=Finished(
-            comparisons=work.comparisons,
-            casts=work.casts,
-            metrics=work.metrics,
-            flags=flags,
-            notes=tuple(dict.fromkeys((*work.frontend.notes(), *work.notes))),
-        ),
+        last_word=last_word(work, tuple(dict.fromkeys((*work.frontend.notes(), *work.notes)))),
     )

@@ -1,0 +1,83 @@
+"""Bundles of one shard become passes, run after one another in one process on one device, or are left to be run alone.
+
+A native process for each would start the driver each time, which for small modules takes longer than what it is for.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import time
+import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from runner.bundle.steps import Steps
+from runner.lastword import last_word
+from runner.protocol import Batch, Event, Finished, Job, Left, Passed, StageStarted
+from runner.work import Work, present
+from schemas.record import StageResult
+from schemas.words import Stage, StageStatus
+
+if TYPE_CHECKING:
+    from runner.fast.session import Session
+
+
+def run_resumed(batch: Batch, log: pathlib.Path, emit: Callable[[Event], None]) -> None:
+    """Go on with every member from its bundle, in this process, which belongs to the batch alone.
+
+    What goes wrong with one, in whatever way, leaves it; what goes wrong with the process leaves all that have not
+    passed.
+    """
+    device = _Device(log)
+    for number, job in enumerate(batch.jobs):
+        emit(StageStarted(stage=Stage.COMPILED_INFERENCE))
+        try:
+            emit(device.passed(number, job, len(batch.jobs)))
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the case's own process will say it in its own words
+            traceback.print_exc()
+            emit(Left(member=number, why=f"{type(error).__name__}: {error}"[:200]))
+    emit(Finished())
+
+
+class _Device:
+    """The device that all share, opened when the first module is run."""
+
+    def __init__(self, log: pathlib.Path) -> None:
+        self._log = log
+        self._session: Session | None = None
+
+    def passed(self, number: int, job: Job, modules: int) -> Passed:
+        """What a process of the case's own would have said; raises what a stage raises."""
+        pathlib.Path(job.folder).mkdir()
+        steps = Steps(job)
+        steps.work.log = self._log
+        reused = {each.stage: each for each in job.reused}
+        ended: list[StageResult] = []
+        for stage in Stage:
+            if stage in reused:
+                steps.restore(stage)
+                ended.append(reused[stage])
+            if stage in job.stages:
+                step = self._infer if stage is Stage.COMPILED_INFERENCE else steps.of(stage)
+                begun = time.perf_counter()
+                steps.work.stage_begun = time.monotonic()
+                step(steps.work)
+                seconds = time.perf_counter() - begun
+                ended.append(StageResult(stage=stage, status=StageStatus.PASS, seconds=seconds))
+        said = last_word(steps.work, steps.notes())
+        return Passed(member=number, modules=modules, stages=tuple(ended), last_word=said)
+
+    def _infer(self, work: Work) -> None:
+        from runner.fast.session import Session  # noqa: PLC0415 - the runtime, and only where something is run
+
+        imported, compiled = present(work.imported, "imported module"), present(work.compiled, "compiled module")
+        if imported.parameters is not None:
+            raise ValueError("its parameters are read by the native tool")
+        device = work.job.target.device
+        work.runtime_flags = (f"--device={device}",)
+        if self._session is None:
+            self._session = Session(device)
+        self._session.load(compiled.read_bytes())
+        work.outputs = self._session.call(imported.entry.name, present(work.inputs, "inputs"), imported.entry.results)

@@ -1,0 +1,51 @@
+"""The real worker, whose batches meet with the fault that ``E2ESHARD_TEST_FAULT`` names. Single cases run as ever."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from runner import worker
+from runner.protocol import Event, Job
+from runner.tensors import Array
+
+preload = worker.preload_steps
+FAULT = "E2ESHARD_TEST_FAULT"
+
+
+def run(job: Job, emit: Callable[[Event], None]) -> None:
+    """A case, or a batch with its fault in the second call."""
+    if job.batch is not None:
+        _in_call(FAULTS[os.environ[FAULT]])
+    worker.run(job, emit)
+
+
+def _in_call(fault: Callable[[tuple[Array, ...]], tuple[Array, ...]]) -> None:
+    from runner.fast import session  # noqa: PLC0415 - the runtime, and in a batch's own process only
+
+    plain, calls = session.Session.call, [0]
+
+    def called(self: Any, *given: Any) -> tuple[Array, ...]:
+        calls[0] += 1
+        outputs = plain(self, *given)
+        return fault(outputs) if calls[0] == 2 else outputs
+
+    session.Session.call = called  # type: ignore[method-assign]
+
+
+def _crash(_outputs: tuple[Array, ...]) -> tuple[Array, ...]:
+    os.kill(os.getpid(), signal.SIGSEGV)
+    raise AssertionError("unreachable")
+
+
+def _lose(_outputs: tuple[Array, ...]) -> tuple[Array, ...]:
+    raise RuntimeError("VK_ERROR_DEVICE_LOST")
+
+
+def _spoil(outputs: tuple[Array, ...]) -> tuple[Array, ...]:
+    return tuple(each + 1 for each in outputs)
+
+
+FAULTS = {"none": lambda outputs: outputs, "crash": _crash, "lose": _lose, "spoil": _spoil}
