@@ -6,7 +6,6 @@ It loads for half a second what nearly every case needs; meanwhile the suites ar
 from __future__ import annotations
 
 import contextlib
-import os
 import pathlib
 import tempfile
 from collections.abc import Iterator
@@ -24,18 +23,15 @@ def started_ahead(options: Options) -> Iterator[None]:
     if options.collect_only or options.bundles or any(name.startswith("torch/") for name in options.names):
         yield
         return
-    handle, name = tempfile.mkstemp(prefix="e2eshard-zygote-", suffix=".log")
-    os.close(handle)
-    log = pathlib.Path(name)
-    try:
+    worker = LIGHT_WORKER if options.half is Half.DEVICE else DEFAULT_WORKER
+    with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):  # whoever needs one starts it and says what is wrong
-            worker = LIGHT_WORKER if options.half is Half.DEVICE else DEFAULT_WORKER
+            log = pathlib.Path(stack.enter_context(tempfile.NamedTemporaryFile(prefix="e2eshard-zygote-")).name)
             _waiting.append((worker, Zygote(log, worker)))
-        yield
-    finally:
-        while _waiting:
-            _waiting.pop()[1].abandon()
-        log.unlink(missing_ok=True)
+        try:
+            yield
+        finally:
+            _abandon()
 
 
 def zygote_for(log: pathlib.Path, worker: str) -> Zygote:
@@ -44,4 +40,10 @@ def zygote_for(log: pathlib.Path, worker: str) -> Zygote:
         _, found = _waiting.pop()
         if found.settle(log):
             return found
+    _abandon()  # it would hold what it has loaded for nothing
     return Zygote(log, worker)
+
+
+def _abandon() -> None:
+    while _waiting:
+        _waiting.pop()[1].abandon()

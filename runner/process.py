@@ -106,6 +106,15 @@ def tail(path: pathlib.Path | str, limit: int = _TAIL) -> bytes:
         return b""
 
 
+def head(path: pathlib.Path | str, limit: int) -> bytes:
+    """The first ``limit`` bytes of a file; empty when it cannot be read."""
+    try:
+        with pathlib.Path(path).open("rb") as file:
+            return file.read(limit)
+    except OSError:
+        return b""
+
+
 def run_tool(
     argv: Sequence[str],
     *,

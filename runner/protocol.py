@@ -12,6 +12,9 @@ from schemas.record import CastInput, ErrorInfo, Flags, OutputComparison, Proven
 from schemas.target import StageTimeout, Target
 from schemas.words import Stage
 
+#: Where a toolchain comes from whose runtime Python can load as well: the installed packages.
+PACKAGE = "package"
+
 
 class Toolchain(msgspec.Struct, frozen=True, kw_only=True):
     """Absolute paths of the native tools that a shard uses, found once by the scheduler; empty where none is needed."""
@@ -20,7 +23,7 @@ class Toolchain(msgspec.Struct, frozen=True, kw_only=True):
     iree_opt: str
     iree_run_module: str
     library: str  # libIREECompiler.so: its hash identifies the compiler build
-    origin: str  # "package", "--compiler", "toolchain:"
+    origin: str  # PACKAGE, "--compiler", "toolchain:"
 
 
 class OpByOp(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +70,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     members: tuple[Member, ...]
     store: str = ""  # folder where what is compiled is kept; empty: nowhere
-    jobs: tuple[Job, ...] = ()  # of each member, where they go on from bundles
+    jobs: str = ""  # a file with the job of each member, where they go on from bundles
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):

@@ -85,7 +85,7 @@ class ShardRun:
         self._folder.provenance = collected
         if self._toolchain.library:
             self._caching = caching_of(default_store(), self._toolchain, force=self._options.force_recompile)
-        self._lane = lane_for(self._batch, self._options, self._caching, seconds)
+        self._lane = lane_for(self._batch, self._options, self._toolchain, self._caching, seconds)
         header = self._header(collected)
         state = load_resumable(self._folder.journal, header) if self._options.resume else JournalState()
         self._records.update(state.records)
@@ -145,12 +145,12 @@ class ShardRun:
             return None
         try:
             place, logs = self._folder.make_batch()
+            job = self._job_in(planned.case, place, logs, planned.limits)
+            batch = with_jobs(planned.batch, job, lambda each: self._job_in(each, place, logs, self.limits(each)))
         except OSError:
             return None
         started = now()
         self._journal.started(planned.case.id, started, *(each.case.id for each in planned.batch.members[1:]))
-        job = self._job_in(planned.case, place, logs, planned.limits)
-        batch = with_jobs(planned.batch, job, lambda each: self._job_in(each, place, logs, self.limits(each)))
         return msgspec.structs.replace(job, batch=batch), started
 
     def ended_batch(self, job: Job, *, whole: bool) -> None:

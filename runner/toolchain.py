@@ -7,7 +7,7 @@ import os
 import pathlib
 from collections.abc import Iterable, Sequence
 
-from runner.protocol import Toolchain
+from runner.protocol import PACKAGE, Toolchain
 from schemas.errors import CannotStartError
 from schemas.target import Target
 
@@ -55,8 +55,8 @@ def _of_packages(*, compiler: bool) -> Toolchain:
         missing = "iree-base-compiler" if runtime else "iree-base-runtime"
         raise CannotStartError(f"the package {missing} is not installed for this Python", remedy)
     if not compiler:
-        return _runtime_only(runtime, "package", remedy)
-    return _assemble(libraries, runtime, libraries, "package", remedy)
+        return _runtime_only(runtime, PACKAGE, remedy)
+    return _assemble(libraries, runtime, libraries, PACKAGE, remedy)
 
 
 def _package_folders(name: str) -> list[pathlib.Path]:

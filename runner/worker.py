@@ -43,7 +43,7 @@ def run(job: Job, emit: Callable[[Event], None]) -> None:
     if job.batch is not None and job.batch.jobs:
         from runner.fast.resumed import run_resumed  # noqa: PLC0415 - likewise
 
-        run_resumed(job.batch, pathlib.Path(job.logs) / "case.log", emit)
+        run_resumed(pathlib.Path(job.batch.jobs), pathlib.Path(job.logs) / "case.log", emit)
         return
     if job.batch is not None:
         from runner.fast.worker import run_batch  # noqa: PLC0415 - most shards have none

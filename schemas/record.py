@@ -105,13 +105,13 @@ AGREED, DIFFERED = "agreed", "differed"
 
 
 class Together(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A case that was compiled with others, and passed or was refused as is expected.
+    """A case that was compiled (on a device: run) with others, and passed or was refused as is expected.
 
     ``again``: it was drawn to be judged alone as well, and the record is of that: ``agreed`` where it ended so again,
     ``differed`` where it did not.
     """
 
-    modules: int  # how many were compiled in one run of the compiler
+    modules: int  # how many were compiled in one run of the compiler, or run in one process
     again: str = ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import shutil
+import sys
 
 import pytest
 
@@ -26,9 +27,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> TwoMachines:
     return suite
 
 
-def device(built: TwoMachines, *options: str, **extra: str) -> tuple[dict[str, Record], str]:
+def device(built: TwoMachines, *options: str, forget: bool = True, **extra: str) -> tuple[dict[str, Record], str]:
     """The records of the device's half, and what it says of its batches."""
     shutil.rmtree(built.root / "lab", ignore_errors=True)
+    if forget:
+        shutil.rmtree(built.store / "joined", ignore_errors=True)
     done = built.half("device", "lab", *TESTS, "--no-rerun", "--log-level", "info", *options, **extra)
     assert done.returncode == 1, done.stdout + done.stderr
     records = built.results("lab")
@@ -52,13 +55,33 @@ def test_what_passes_in_one_process_has_the_record_that_it_has_alone(built: TwoM
     assert not list(pathlib.Path(built.root, "lab").rglob("work/*")), "nothing is left of the batch"
 
 
+def test_another_runtime_than_the_packages_own_runs_every_bundle(built: TwoMachines) -> None:
+    tree = built.root / "tree"
+    folders = {"iree/compiler/_mlir_libs": "tools", "iree/_runtime_libs": "tools"}
+    for package, place in folders.items():
+        found = next(pathlib.Path(path) for path in sys.path if (pathlib.Path(path) / package).is_dir()) / package
+        (tree / place).mkdir(parents=True, exist_ok=True)
+        for file in found.iterdir():
+            if not (tree / place / file.name).exists():
+                (tree / place / file.name).symlink_to(file)
+    records, said = device(built, "--compiler", str(tree))
+    assert "a batch of" not in said
+    assert not any(each.together for each in records.values())
+
+
+def test_what_went_wrong_together_goes_alone_in_the_next_run(built: TwoMachines) -> None:
+    worker = {WORKER_VARIABLE: "tests.buildon_support.worker:run", BATCHES_VARIABLE: "1"}
+    device(built, **worker, **{FAULT: "spoil"})
+    _, said = device(built, forget=False, **worker, **{FAULT: "none"})
+    assert "a batch of" not in said, "although this machine has no compiler's cache"
+
+
 @pytest.mark.parametrize("fault", ["crash", "lose", "spoil"])
 def test_a_fault_in_the_process_costs_its_cases_the_way_alone(built: TwoMachines, fault: str) -> None:
     worker = {WORKER_VARIABLE: "tests.buildon_support.worker:run", BATCHES_VARIABLE: "1"}
     sound, _ = device(built, **worker, **{FAULT: "none"})
     faulty, said = device(built, **worker, **{FAULT: fault})
-    assert "a batch of 3" in said
-    joined = [sum(bool(each.together and not each.together.again) for each in run.values()) for run in (sound, faulty)]
-    assert joined[0] == 1
-    assert joined[1] <= joined[0]
+    assert "a batch of 3: 0 ended as they should" in said
+    assert sorted(each.together.again for each in sound.values() if each.together) == ["", "agreed"]
+    assert not any(each.together for each in faulty.values()), "where nothing passed together, nothing is drawn"
     assert {name: alike(each) for name, each in faulty.items()} == {name: alike(each) for name, each in sound.items()}

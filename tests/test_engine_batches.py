@@ -116,6 +116,14 @@ def test_a_drawn_case_says_whether_both_runs_agree() -> None:
     assert (other.together.again, other.outcome, len(other.notes)) == (DIFFERED, Outcome.FAIL, 1)
 
 
+def test_a_machine_that_failed_says_nothing_of_a_drawn_case() -> None:
+    record = Record(
+        case="s/cpu/a@onnx", suite="s", target="cpu", model="a", path=Path.ONNX, depth=Depth.EXECUTE,
+        outcome=Outcome.INFRA, exit_status="setup",
+    )  # fmt: skip
+    assert sample.settled(record, 16) == record
+
+
 def test_a_kept_module_is_found_again_and_a_damaged_one_is_not(tmp_path: pathlib.Path) -> None:
     known = Known(tmp_path)
     assert known.find("ab12") is None

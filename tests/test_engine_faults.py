@@ -10,7 +10,7 @@ import pytest
 from schemas.codec import decode
 from schemas.record import AGREED, DIFFERED, ShardResults, Together
 from schemas.words import Outcome, Stage
-from tests.engine_support.build import FAULT, FAULTY, OPERATORS, RealSuite, together
+from tests.engine_support.build import FAULT, FAULTY, LIE, OPERATORS, RealSuite, together
 from tests.runner_support.build import marked
 
 pytestmark = pytest.mark.slow
@@ -52,6 +52,32 @@ def test_a_compiler_that_crashes_on_one_module_costs_that_one_alone(tmp_path: pa
     assert suite.outcomes() == dict.fromkeys(names, "PASS")
     assert "Erf" not in together(suite.records())
     assert len(together(suite.records())) >= 5
+
+
+def test_a_compiler_that_crashes_after_lowering_costs_few_the_way_alone(tmp_path: pathlib.Path) -> None:
+    names = [*OPERATORS[:8], "Erf"]
+    suite = RealSuite(tmp_path, names, worker=FAULTY)
+    run(suite, **{FAULT: "late-tool"})
+    assert suite.outcomes() == dict.fromkeys(names, "PASS")
+    assert "Erf" not in together(suite.records())
+    assert len(together(suite.records())) >= 5, "halves are tried, down to three"
+
+
+def test_a_refusal_that_the_run_alone_contradicts_is_not_believed_the_next_night_either(tmp_path: pathlib.Path) -> None:
+    suite = RealSuite(tmp_path, NAMES, worker=FAULTY)
+    folder = suite.suites / "expectations"
+    folder.mkdir()
+    cases = ", ".join(f"onnx/{name}@onnx" for name in NAMES[:2])
+    failures = f'failures:\n  - signature: "{LIE}"\n    stage: compilation\n    cases: [{cases}]\n'
+    (folder / "fakes.cpu.yaml").write_text(f"suite: fakes\ntarget: cpu\n{failures}")
+    run(suite, **{FAULT: "lies-refusals"})
+    (drawn,) = (name for name, each in suite.outcomes().items() if each == "XPASS")
+    record = suite.records()[drawn]
+    assert record.together == Together(modules=2, again=DIFFERED)
+    for _ in range(2):
+        run(suite)
+        record = suite.records()[drawn]
+        assert (record.outcome, record.together) == (Outcome.XPASS, None), "it goes alone, and nothing is kept of it"
 
 
 def test_a_compiler_that_hangs_costs_the_batch_its_deadline(tmp_path: pathlib.Path) -> None:

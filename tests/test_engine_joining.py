@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pathlib
+
 import pytest
 
 from runner.fast.joining import RARE, CannotJoinError, join, rename
@@ -65,16 +67,17 @@ def test_lines_of_errors_name_the_modules_they_are_in() -> None:
 
 
 SAID = """\
-/x/joined_1.mlir:{one}:10: error: failed to legalize 'a.b'
+/x/joined_1.mlir:{one}:10: error: failed to legalize operation 'a.b'
     %0 = call @{prefix}helper(%x)
          ^
 /x/joined_1.mlir:{one}:10: note: see current operation: func.func @"{prefix}main"
-/x/joined_1.mlir:{two}:3: warning: of another
+/x/joined_1.mlir:{two}:3: error: unimplemented: but another pattern may fit
+<inline asm>:{two}:2: error: failed to legalize operation 'of another file'
 <unknown>:0: error: of nobody
 /x/joined_1.mlir:{one}:5: error: and this
 """
 ALONE = """\
-m.mlir:3:10: error: failed to legalize 'a.b'
+m.mlir:3:10: error: failed to legalize operation 'a.b'
     %0 = call @helper(%x)
          ^
 m.mlir:3:10: note: see current operation: func.func @"main"
@@ -85,8 +88,9 @@ m.mlir:3:5: error: and this
 def test_what_is_said_of_one_module_reads_as_it_would_of_that_alone() -> None:
     joined = join((rename(SIMPLE, "a_"), rename(ONE, "b_"), rename(SIMPLE, "c_")))
     said = SAID.format(one=joined.lines[1][0][0] + 1, two=joined.lines[2][0][0], prefix="b_")
-    assert joined.told(said, "m.mlir") == {1: ALONE}, "neither a warning alone nor what points nowhere is a refusal"
-    assert joined.blamed(said) == {1}
+    source = pathlib.Path("/x/joined_1.mlir")
+    assert joined.told(said, source, "m.mlir") == {1: ALONE}, "nothing else says for sure that a module is refused"
+    assert joined.blamed(said) == {1, 2}, "whom to leave is another question"
 
 
 def test_a_renamed_module_has_the_lines_and_columns_of_the_imported_one() -> None:

@@ -54,7 +54,7 @@ def test_nobody_takes_it(tmp_path: pathlib.Path) -> None:
     with started_ahead(SHARD):
         assert len(children()) == 1
         with zygote_for(tmp_path / "light.log", LIGHT_WORKER):
-            assert len(children()) == 2, "it is of another kind"
+            assert len(children()) == 1, "one of another kind has taken its place"
     assert children() == set()
     assert list(tmp_path.glob("e2eshard-zygote-*")) == []
     assert time.monotonic() - begun < 5
@@ -80,6 +80,16 @@ def test_one_that_cannot_load_says_so_in_the_error_and_in_the_log(
         with pytest.raises(CannotStartError, match="No module named 'no'"):
             zygote.wait_ready()
     assert "No module named 'no'" in log.read_text()
+
+
+def test_a_machine_without_room_for_its_words_has_none_ahead(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    with started_ahead(SHARD):
+        assert children() == set()
+        with zygote_for(tmp_path / "log", DEFAULT_WORKER) as zygote:
+            zygote.wait_ready()
 
 
 @pytest.mark.parametrize("argv", [["--shard", "presubmit/cpu", "--collect-only"], ["torch/bert/tiny"]])

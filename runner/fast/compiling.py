@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from runner.fast.joining import Joined, Renamed, join
-from runner.process import ToolResult, run_tool, tail
+from runner.process import ToolResult, head, run_tool
 from runner.protocol import Toolchain
 from runner.quick import ONE_THREAD, joining_flags, quick_allocator, refuses_flags
 
@@ -36,9 +36,19 @@ class Part:
 
 
 @dataclass(frozen=True)
-class _Run:
-    """One run of the compiler: how it ended, its first words, and the modules by the lines of what it read."""
+class Told:
+    """What the compiler says of one module that it refuses, the seconds for it, and how many modules it had at once."""
 
+    said: str
+    seconds: float
+    modules: int
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One run of the compiler: how it ended, its first words, and the modules by the lines of the file it read."""
+
+    source: pathlib.Path
     result: ToolResult
     said: str
     joined: Joined
@@ -91,21 +101,21 @@ class Compiler:
         _narrow(numbers, attempt, left, _TOO_FEW)
         return parts
 
-    def refused(self, modules: Sequence[Renamed], name: str, began: Began) -> dict[int, tuple[str, float]]:
-        """By number, what the compiler says of modules that it refuses while it lowers them, and each one's seconds.
+    def refused(self, modules: Sequence[Renamed], name: str, began: Began) -> dict[int, Told]:
+        """By number, what the compiler says of modules that it refuses while it lowers them.
 
         Its words are those that it has for each alone, in a file ``name``. What it says before it crashes does not
         count.
         """
-        found: dict[int, tuple[str, float]] = {}
+        found: dict[int, Told] = {}
         numbers = tuple(range(len(modules)))
         while len(numbers) > 1 and self._phases:
             run = self._lower(tuple(modules[each] for each in numbers), began)
-            told = run.joined.told(run.said, name) if run.result.exit_code else {}
+            told = run.joined.told(run.said, run.source, name) if run.result.exit_code else {}
             if not told:
                 break
             share = run.result.seconds / len(numbers)
-            found |= {numbers[each]: (said, share) for each, said in told.items()}
+            found |= {numbers[each]: Told(said, share, len(numbers)) for each, said in told.items()}
             numbers = tuple(each for each in numbers if each not in found)
         return found
 
@@ -154,11 +164,11 @@ class Compiler:
         argv = [self._tool, str(source), "-o", str(output), *self._flags, *self._more, *how]
         with quick_allocator():
             result = run_tool(argv, log=log)
-        said = tail(log, _SAID).decode(errors="replace")
+        said = head(log, _SAID).decode(errors="replace")
         if self._more and not result.ok and refuses_flags(said):
             self._more = ()
             return self._compiler(joined, suffix, how)
-        return _Run(result, said, joined, output)
+        return _Run(source, result, said, joined, output)
 
 
 def _narrow(numbers: tuple[int, ...], attempt: Callable[[tuple[int, ...]], _Run | None], left: Left, few: int) -> None:

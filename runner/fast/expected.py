@@ -18,6 +18,7 @@ from schemas.record import ErrorInfo, StageResult
 from schemas.words import MODULES_COMPILED, MODULES_FROM_CACHE, Stage, StageStatus
 
 if TYPE_CHECKING:
+    from runner.fast.compiling import Told
     from runner.fast.worker import One
 
 
@@ -47,17 +48,17 @@ class Expected:
                 return self._failed(error or ErrorInfo(signature=f"{stage} failed without a word"), 0)
         return None
 
-    def refused(self, said: str, seconds: float, modules: int, flags: tuple[str, ...]) -> Failed:
-        """The failure of which the compiler said ``said`` when it had ``modules`` at once."""
+    def refused(self, told: Told, flags: tuple[str, ...]) -> Failed:
+        """The failure that the compiler tells of when it has several modules at once."""
         work, stage = self.one.work, Stage.COMPILATION
         log = pathlib.Path(work.job.logs) / f"{stage}.log"
-        log.write_text(f"# of one compilation of {modules} modules, what was said of this one\n{said}")
+        log.write_text(f"# of one compilation of {told.modules} modules, what was said of this one\n{told.said}")
         work.compiler_flags = flags
         work.metrics |= {MODULES_COMPILED: 1.0, MODULES_FROM_CACHE: 0.0}
         name = stage_log(work.job.case, stage)
-        self._ended.append(StageResult(stage=stage, status=StageStatus.FAIL, seconds=seconds, log=name))
-        failure = StageFailure(signature.of_tool(said, "iree-compile", 1), signature.excerpt_of_tool(said))
-        return self._failed(failure.error, modules)
+        self._ended.append(StageResult(stage=stage, status=StageStatus.FAIL, seconds=told.seconds, log=name))
+        failure = StageFailure(signature.of_tool(told.said, "iree-compile", 1), signature.excerpt_of_tool(told.said))
+        return self._failed(failure.error, told.modules)
 
     def _failed(self, error: ErrorInfo, modules: int) -> Failed:
         work = self.one.work

@@ -25,6 +25,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     member: Member
     family: bytes
     seconds: float
+    order: str = ""  # where it stands among those whose modules are compiled
 
 
 def batches(candidates: Sequence[Candidate], store: str) -> Iterator[tuple[Batch, float]]:
@@ -39,8 +40,8 @@ def batches(candidates: Sequence[Candidate], store: str) -> Iterator[tuple[Batch
             yield batch, sum(each.seconds for each in part)
 
 
-def _by_module(each: Candidate) -> tuple[str, str]:
-    return each.member.compiled, each.member.case.id
+def _by_module(each: Candidate) -> tuple[str, str, str]:
+    return each.order, each.member.compiled, each.member.case.id
 
 
 def _by_name(each: Candidate) -> str:

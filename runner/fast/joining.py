@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pathlib
 import re
 import textwrap
 from collections.abc import Collection, Sequence
@@ -12,7 +13,9 @@ from iree.compiler.ir import Location, Module, SymbolTable
 from runner.frontends.mlir import context
 
 #: The compiler's words begin anew with each error and each warning; its notes belong to the one before them.
-_DIAGNOSTIC = re.compile(r"^[^\n]*?:(?:(?P<line>\d+):\d+|0): (?P<kind>error|warning): ", re.MULTILINE)
+_DIAGNOSTIC = re.compile(r"^(?P<file>[^\n]*?):(?:(?P<line>\d+):\d+|0): (?P<kind>error|warning): ", re.MULTILINE)
+#: A conversion's last word. Other errors a pattern may have said which was tried in vain, before another one fitted.
+_FATAL = re.compile(r": error: failed to legalize (?:operation|unresolved) ")
 _PLACE = re.compile(r"^[^\n]*?:(\d+):(\d+): (?=(?:error|warning|note): )", re.MULTILINE)
 _FUNCTION = "func.func"
 #: An operation of the module itself, as MLIR prints it, and the symbol that it defines.
@@ -58,16 +61,19 @@ class Joined:
         }
         return frozenset(rare) if rare.intersection(numbers) else frozenset()
 
-    def told(self, said: str, name: str) -> dict[int, str]:
-        """What the compiler says of each module that it blames, as it would if that were alone in a file ``name``."""
+    def told(self, said: str, source: pathlib.Path, name: str) -> dict[int, str]:
+        """What the compiler says of each module that it refuses, as it would if that were alone in a file ``name``.
+
+        ``source`` is the file that it read. Only what it cannot legalize counts as refused.
+        """
         begins = [*_DIAGNOSTIC.finditer(said)]
         ends = [*(each.start() for each in begins[1:]), len(said)]
         found: dict[int, str] = {}
         for each, end in zip(begins, ends, strict=True):
-            number = self._owner(each["line"])
+            number = self._owner(each["line"]) if each["file"] == str(source) else None
             if number is not None:
                 found[number] = found.get(number, "") + self._alone(number, said[each.start() : end], name)
-        return {number: text for number, text in found.items() if number in self.blamed(said)}
+        return {number: text for number, text in found.items() if _FATAL.search(text)}
 
     def lowered(self, text: str) -> Joined:
         """The same modules after some passes, whose output is ``text``: their lines are those of their symbols."""

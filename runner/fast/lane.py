@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,7 +16,7 @@ from runner.protocol import Batch, Caching, Ending, Event, Failed, Left, Member,
 from runner.running import Limits, RunningCase
 from runner.schedule import Planned
 from schemas.case import Case
-from schemas.record import Record
+from schemas.record import DIFFERED, Record
 from schemas.target import Target
 from schemas.words import Outcome, Stage
 
@@ -41,11 +42,19 @@ class Lane:
     """The batches of one shard."""
 
     def __init__(
-        self, target: Target, caching: Caching | None, seconds: Callable[[Case], float], digest: str, name: str
+        self,
+        target: Target,
+        caching: Caching | None,
+        seconds: Callable[[Case], float],
+        *,
+        digest: str,
+        name: str,
+        known: Known | None = None,
     ) -> None:
+        own = Known(pathlib.Path(caching.store)) if caching is not None and caching.limit > 0 else None
         self._target = target
         self._caching = caching
-        self._known = Known(pathlib.Path(caching.store)) if caching is not None and caching.limit > 0 else None
+        self._known = known or own
         self._seconds = seconds
         self._digest = digest
         self._name = name
@@ -58,14 +67,13 @@ class Lane:
         """What becomes of each case."""
         candidates, rest, refused = self._candidates(cases, source)
         hopeful = [each.member for each in candidates if each.member.case.expectation is None]
-        cold = sum(not each.compiled for each in hopeful)
         refusals = [each.member.case.id for each in candidates if eligible.refusal_is_expected(each.member.case)]
-        self._drawn = sample.drawn([each.case.id for each in hopeful], self._digest, cold)
+        self._drawn = sample.drawn([each.case.id for each in hopeful], self._digest, self._anew(hopeful))
         self._drawn |= sample.drawn(refusals, self._digest, len(refusals))
         store = str(self._known.folder.parent) if self._known is not None else ""
         planned = []
         for batch, seconds in sorted(batches(candidates, store), key=lambda each: -each[1]):
-            if len(batch.members) == 1 and not batch.members[0].compiled:
+            if self._pointless(batch):
                 rest.append(batch.members[0].case)
                 continue
             each = limits(batch.members[0].case)
@@ -73,25 +81,39 @@ class Lane:
         return Plan(planned, rest, refused)
 
     def accepted(self, case: RunningCase, limits: Callable[[Case], Limits]) -> list[tuple[Case, Said]]:
-        """What an ended batch said of its members that counts: within their own deadlines, and not of drawn ones."""
+        """What an ended batch said of its members within their own deadlines."""
         batch = case.job.batch
         found: list[tuple[Case, Said]] = []
         for event in case.events if batch is not None else ():
             if batch is None or not isinstance(event, Said) or not 0 <= event.member < len(batch.members):
                 continue
             which = batch.members[event.member].case
-            if not _within(event, limits(which)):
-                continue
-            if event.modules and which.id in self._drawn:
-                self._doubted[which.id] = event.modules
-            else:
+            if _within(event, limits(which)):
                 found.append((which, event))
         return found
+
+    def doubts(self, case: Case, said: Said) -> bool:
+        """Whether a case that ended as it should is drawn, and so to be run alone as well."""
+        if not said.modules or case.id not in self._drawn:
+            return False
+        self._doubted[case.id] = said.modules
+        return True
+
+    def believe(self, batch: Batch | None, said: Said) -> None:
+        """Keep for later runs how a member was refused together with others, now that it counts."""
+        refusal = Refusal.of(said) if isinstance(said, Failed) and said.modules else None
+        if self._known is None or batch is None or refusal is None or not batch.members[said.member].key:
+            return
+        with contextlib.suppress(OSError):  # a full store: it is heard again in the next run
+            self._known.keep(batch.members[said.member].key, refusal)
 
     def settled(self, record: Record) -> Record:
         """The record of a case that was run alone; of a drawn one, with how the two runs agree."""
         modules = self._doubted.pop(record.case, 0)
-        return sample.settled(record, modules) if modules else record
+        record = sample.settled(record, modules) if modules else record
+        if record.together is not None and record.together.again == DIFFERED:
+            self._left.add(record.case)
+        return record
 
     def leave(self, why: Mapping[str, str]) -> None:
         """Cases that a batch named as what cannot be run with others."""
@@ -110,6 +132,14 @@ class Lane:
                 alone.add(own)
         if alone != self._alone:
             self._known.remember_alone(self._name, alone)
+
+    def _pointless(self, batch: Batch) -> bool:
+        """Whether a batch's only member had better go alone."""
+        return len(batch.members) == 1 and not batch.members[0].compiled
+
+    def _anew(self, hopeful: Sequence[Member]) -> int:
+        """How many of those that should pass do what the sample is drawn for."""
+        return sum(not each.compiled for each in hopeful)
 
     def _candidates(
         self, cases: Sequence[Case], source: Callable[[Case], str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
@@ -12,21 +13,43 @@ from runner.bundle.layout import ARTEFACTS
 from runner.bundle.resumption import Resumption
 from runner.fast import eligible
 from runner.fast.forming import Candidate
+from runner.fast.known import Known
 from runner.fast.lane import Lane
 from runner.options import Options
 from runner.pool import BATCHES_VARIABLE, WORKER_VARIABLE
-from runner.protocol import Batch, Caching, Failed, Job, Member
+from runner.protocol import PACKAGE, Batch, Caching, Failed, Job, Member, Toolchain
 from runner.select import Batch as Shard
+from runner.store import default_store
 from schemas.case import Case
 from schemas.partial import Half
+from schemas.target import Target
 
 __all__ = ["DeviceLane", "Lane", "lane_for", "with_jobs"]
 
 
 class DeviceLane(Lane):
-    """The batches of a device's half: cases that go on from bundles, none of which is expected to fail."""
+    """The batches of a device's half: cases that go on from bundles, none of which is expected to fail.
 
-    bundles: Mapping[str, Resumption] = {}
+    What goes alone is remembered without a compiler's cache too: such a machine has none.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        bundles: Mapping[str, Resumption],
+        seconds: Callable[[Case], float],
+        *,
+        digest: str,
+        name: str,
+    ) -> None:
+        super().__init__(target, None, seconds, digest=digest, name=name, known=Known(default_store().root))
+        self._bundles = bundles
+
+    def _pointless(self, batch: Batch) -> bool:
+        return len(batch.members) == 1
+
+    def _anew(self, hopeful: Sequence[Member]) -> int:
+        return len(hopeful)
 
     def _candidates(
         self, cases: Sequence[Case], source: Callable[[Case], str]
@@ -34,7 +57,7 @@ class DeviceLane(Lane):
         found: list[Candidate] = []
         rest: list[Case] = []
         for case in cases:
-            resumption = self.bundles.get(case.id)
+            resumption = self._bundles.get(case.id)
             if resumption is None or not eligible.resumable(case, resumption.run, self._alone):
                 rest.append(case)
                 continue
@@ -43,29 +66,33 @@ class DeviceLane(Lane):
                 rest.append(case)
                 continue
             member = Member(case=case, source=source(case), compiled=str(compiled))
-            found.append(Candidate(member=member, family=eligible.family(case), seconds=resumption.seconds))
+            # Neighbours are unlike: what a broken kernel finds in memory used before is no right answer of another's.
+            order = hashlib.sha256(case.id.encode()).hexdigest()
+            family = eligible.family(case)
+            found.append(Candidate(member=member, family=family, seconds=resumption.seconds, order=order))
         return found, rest, []
 
 
-def lane_for(batch: Shard, options: Options, caching: Caching | None, seconds: Callable[[Case], float]) -> Lane | None:
+def lane_for(
+    batch: Shard, options: Options, toolchain: Toolchain, caching: Caching | None, seconds: Callable[[Case], float]
+) -> Lane | None:
     """The lane of a shard; None where all its cases go alone.
 
-    A test's worker stands for a single case, unless it says otherwise.
+    On a device this process can load the installed package's runtime only, and no other. A test's worker stands for a
+    single case, unless it says otherwise.
     """
     if WORKER_VARIABLE in os.environ and BATCHES_VARIABLE not in os.environ:
         return None
     name = f"{batch.suite}-{batch.target.name}"
-    if options.half is Half.DEVICE and eligible.device_runs(options):
-        lane = DeviceLane(batch.target, caching, seconds, batch.digest, f"{name}-device")
-        lane.bundles = batch.bundles
-        return lane
+    if options.half is Half.DEVICE and eligible.device_runs(options) and toolchain.origin == PACKAGE:
+        return DeviceLane(batch.target, batch.bundles, seconds, digest=batch.digest, name=f"{name}-device")
     if batch.bundles or not eligible.engine_runs(options, batch.target):
         return None
-    return Lane(batch.target, caching, seconds, batch.digest, name)
+    return Lane(batch.target, caching, seconds, digest=batch.digest, name=name)
 
 
 def with_jobs(batch: Batch, first: Job, job_of: Callable[[Case], Job]) -> Batch:
-    """The batch, each member with its own job and folder where they go on from bundles."""
+    """The batch, with a file of its members' jobs where they go on from bundles; raises OSError."""
     if not first.bundle:
         return batch
     jobs = (job_of(each.case) for each in batch.members)
@@ -73,4 +100,6 @@ def with_jobs(batch: Batch, first: Job, job_of: Callable[[Case], Job]) -> Batch:
         msgspec.structs.replace(job, folder=str(pathlib.Path(first.folder) / str(number)), keep=False)
         for number, job in enumerate(jobs)
     )
-    return msgspec.structs.replace(batch, jobs=tuple(own))
+    file = pathlib.Path(first.folder) / "jobs.json"  # too much for a message to the zygote
+    file.write_bytes(msgspec.json.encode(tuple(own)))
+    return msgspec.structs.replace(batch, jobs=str(file))

@@ -73,8 +73,12 @@ class Batches:
         if batch is None:
             self._shard.ended(case, ending)
             return
-        accepted = self._lane.accepted(case, self._shard.limits)
-        records = [record for which, said in accepted if (record := self._record(which, said, case.started))]
+        records: list[Record] = []
+        for which, said in self._lane.accepted(case, self._shard.limits):
+            record = self._record(which, said, case.started)
+            if record is not None and not self._lane.doubts(which, said):
+                self._lane.believe(batch, said)
+                records.append(record)
         self._shard.take(*records)
         done = {record.case for record in records}
         left = [each.case for each in batch.members if each.case.id not in done]

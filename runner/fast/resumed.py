@@ -11,9 +11,11 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from runner.bundle.steps import Steps
 from runner.lastword import last_word
-from runner.protocol import Batch, Event, Finished, Job, Left, Passed, StageStarted
+from runner.protocol import Event, Finished, Job, Left, Passed, StageStarted
 from runner.work import Work, present
 from schemas.record import StageResult
 from schemas.words import Stage, StageStatus
@@ -22,17 +24,17 @@ if TYPE_CHECKING:
     from runner.fast.session import Session
 
 
-def run_resumed(batch: Batch, log: pathlib.Path, emit: Callable[[Event], None]) -> None:
-    """Go on with every member from its bundle, in this process, which belongs to the batch alone.
+def run_resumed(file: pathlib.Path, log: pathlib.Path, emit: Callable[[Event], None]) -> None:
+    """Go on with every job that ``file`` holds from its bundle, in this process, which belongs to the batch alone.
 
     What goes wrong with one, in whatever way, leaves it; what goes wrong with the process leaves all that have not
     passed.
     """
-    device = _Device(log)
-    for number, job in enumerate(batch.jobs):
+    device, jobs = _Device(log), msgspec.json.decode(file.read_bytes(), type=tuple[Job, ...])
+    for number, job in enumerate(jobs):
         emit(StageStarted(stage=Stage.COMPILED_INFERENCE))
         try:
-            emit(device.passed(number, job, len(batch.jobs)))
+            emit(device.passed(number, job, len(jobs)))
         except MemoryError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the case's own process will say it in its own words

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from runner.backends import compile_flags, iree
-from runner.fast.compiling import Compiler
+from runner.fast.compiling import Compiler, Told
 from runner.fast.joining import Renamed, rename
 from runner.fast.known import Known, Place, Refusal
-from runner.protocol import Batch, Failed, Job
+from runner.protocol import PACKAGE, Batch, Failed, Job
 from runner.stages.steps import STEPS
 from runner.work import EntryPoint, Imported, Work, present
 from schemas.words import Stage
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from runner.fast.worker import One
 
 _IN_PROCESS = ("local-task", "local-sync")
-_PACKAGE = "package"  # the runtime that this process can load is the one of the installed packages
 
 
 class Running:
@@ -33,8 +32,9 @@ class Running:
         self._known = Known(pathlib.Path(batch.store)) if batch.store else None
         self._session: Session | None = None
         self._loaded: pathlib.Path | None = None
+        self._compiler = Compiler(job.toolchain, self.flags, pathlib.Path(job.folder))
         self._kept: dict[pathlib.Path, str] = {}
-        inside = job.target.device in _IN_PROCESS and job.toolchain.origin == _PACKAGE
+        inside = job.target.device in _IN_PROCESS and job.toolchain.origin == PACKAGE
         self._infer = self._call if inside else self._run_module
 
     def step(self, stage: Stage) -> Callable[[Work], None]:
@@ -48,20 +48,19 @@ class Running:
         entry = EntryPoint(f"{one.functions.prefix}{imported.entry.name}", imported.entry.results)
         one.work.imported = Imported(imported.module, entry)
 
-    def refused(self, ones: list[One], began: Callable[[], None]) -> Iterator[tuple[One, tuple[str, float]]]:
-        """What the compiler says of those that it refuses when it has all of them, and the seconds that took each."""
-        named: list[tuple[One, Renamed]] = []
+    def refused(self, ones: list[One], began: Callable[[], None]) -> Iterator[tuple[One, Told]]:
+        """Those that the compiler refuses when it has all of them, and what it says of each."""
+        same: dict[Renamed, list[One]] = {}
         for one in ones:
             with contextlib.suppress(Exception):  # what cannot be joined is compiled alone
-                named.append((one, _renamed(one, present(one.work.imported, "imported module"))))
-        compiler = Compiler(self._job.toolchain, self.flags, pathlib.Path(self._job.folder))
+                same.setdefault(_renamed(one, present(one.work.imported, "imported module")), []).append(one)
+        groups = list(same.values())
         name = present(ones[0].work.imported, "imported module").module.name if ones else ""
-        for number, told in compiler.refused([each for _, each in named], name, began).items():
-            yield named[number][0], told
+        for number, told in self._compiler.refused(list(same), name, began).items():
+            yield from ((one, told) for one in groups[number])
 
     def compile(self, ones: list[One], left: Callable[[int, str], None], began: Callable[[], None]) -> None:
         """Compile what was imported; each member then has its compiled module and its share of the time."""
-        compiler = Compiler(self._job.toolchain, self.flags, pathlib.Path(self._job.folder))
         same: dict[Renamed, list[One]] = {}  # the same model may be tested with several inputs
         for one in ones:
             same.setdefault(present(one.functions, "renamed functions"), []).append(one)
@@ -72,7 +71,7 @@ class Running:
             for one in groups[group]:
                 left(number_of[one.number], why)
 
-        for part in compiler.compile(list(same), leave, began):
+        for part in self._compiler.compile(list(same), leave, began):
             for one in (one for group in part.numbers for one in groups[group]):
                 one.work.compiled = part.compiled
                 one.work.compiler_flags = self.flags

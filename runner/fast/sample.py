@@ -25,9 +25,14 @@ def drawn(cases: Sequence[str], seed: str, cold: int) -> frozenset[str]:
 
 
 def settled(record: Record, modules: int) -> Record:
-    """The record of a drawn case, run alone after it had ended with others as it should: alone is what counts."""
+    """The record of a drawn case, run alone after it had ended with others as it should: alone is what counts.
+
+    INFRA says nothing of the case, and so nothing of how both agree.
+    """
+    if record.outcome is Outcome.INFRA:
+        return record
     if record.outcome in (Outcome.PASS, Outcome.XFAIL):
         return msgspec.structs.replace(record, together=Together(modules=modules, again=AGREED))
-    note = f"it ended as it should when it was compiled together with {modules - 1} others, and not alone"
+    note = f"it ended as it should together with {modules - 1} others, and not alone"
     together = Together(modules=modules, again=DIFFERED)
     return msgspec.structs.replace(record, together=together, notes=(*record.notes, note))

@@ -106,9 +106,8 @@ def _expect(running: Running, ones: list[One], emit: Emit) -> None:
     for one in ones:
         _attempt(one, emit, functools.partial(_before_compilation, running, one, emit, waiting))
     hopeful = [each.one for each in waiting.values() if refusal_is_expected(each.one.member.case)]
-    for one, (said, seconds) in running.refused(hopeful, lambda: emit(StageStarted(stage=Stage.COMPILATION))):
-        each = waiting.pop(one.number)
-        _say(running, each, each.refused(said, seconds, len(hopeful), running.flags), emit)
+    for one, told in running.refused(hopeful, lambda: emit(StageStarted(stage=Stage.COMPILATION))):
+        emit(waiting.pop(one.number).refused(told, running.flags))  # kept when the judge and the sample have agreed
     for each in waiting.values():
         _attempt(each.one, emit, functools.partial(_from_compilation, running, each, emit))
 

@@ -17,6 +17,7 @@ from tests.runner_support.build import FakeSuite
 REAL = "runner.worker:run"
 FAULTY = "tests.engine_support.worker:run"
 FAULT = "E2ESHARD_TEST_FAULT"
+LIE = "failed to legalize operation 'made.up'"
 STATE = "E2ESHARD_TEST_STATE"
 #: Operators with one float input of which the compiler makes code in a moment.
 OPERATORS = ("Abs", "Neg", "Exp", "Floor", "Sqrt", "Relu", "Ceil", "Sigmoid", "Tanh", "Erf", "Cos", "Sin")

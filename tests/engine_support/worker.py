@@ -21,7 +21,7 @@ from runner.stages import steps
 from runner.tensors import Array
 from runner.work import Work
 from schemas.words import Stage
-from tests.engine_support.build import FAULT, state
+from tests.engine_support.build import FAULT, LIE, state
 
 if TYPE_CHECKING:
     from runner.fast.joining import Renamed
@@ -43,6 +43,8 @@ def run(job: Job, emit: Callable[[Event], None]) -> None:
             _in_inference(FAULTS[what])
         elif where == "tool":
             _in_tool(what, pathlib.Path(job.folder))
+        elif where == "refusals":
+            _in_refusals()
         else:
             _in_compilation(FAULTS[what])
     worker.run(job, emit)
@@ -71,6 +73,17 @@ def _in_compilation(fault: Callable[[], None]) -> None:
     compiling.Compiler.compile = compiled  # type: ignore[method-assign]
 
 
+def _in_refusals() -> None:
+    """All that are expected to be refused are, it seems, in the words that the tests declare."""
+
+    def refused(_self: Any, modules: Sequence[Renamed], name: str, began: compiling.Began) -> dict[int, compiling.Told]:
+        began()
+        said = f"{name}:1:1: error: {LIE}\n"
+        return {number: compiling.Told(said, 0.1, len(modules)) for number in range(len(modules))}
+
+    compiling.Compiler.refused = refused  # type: ignore[method-assign]
+
+
 def _in_inference(fault: Callable[[], None]) -> None:
     """In the third call of a process."""
     plain, calls = session.Session.call, [0]
@@ -91,8 +104,9 @@ def _in_tool(what: str, folder: pathlib.Path) -> None:
     def made(self: Any, toolchain: Any, flags: Any, place: Any) -> None:
         plain(self, toolchain, flags, place)
         script = folder / "compiler"
-        does = {"crash": "kill -SEGV $$", "hang": "sleep 3600"}[what]
-        script.write_text(f'#!/bin/sh\ngrep -q onnx.Erf "$1" && {does}\nexec {toolchain.iree_compile} "$@"\n')
+        does = {"crash": "kill -SEGV $$", "late": "kill -SEGV $$", "hang": "sleep 3600"}[what]
+        holds = "math.erf" if what == "late" else "onnx.Erf"  # before it is lowered, and after
+        script.write_text(f'#!/bin/sh\ngrep -q {holds} "$1" && {does}\nexec {toolchain.iree_compile} "$@"\n')
         script.chmod(0o755)
         self._tool = str(script)
 
