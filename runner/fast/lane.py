@@ -16,7 +16,7 @@ from runner.protocol import Batch, Caching, Ending, Event, Failed, Left, Member,
 from runner.running import Limits, RunningCase
 from runner.schedule import Planned
 from schemas.case import Case
-from schemas.record import DIFFERED, Record
+from schemas.record import AGREED, Record
 from schemas.target import Target
 from schemas.words import Outcome, Stage
 
@@ -60,7 +60,7 @@ class Lane:
         self._name = name
         self._alone = self._known.alone(name) if self._known is not None else frozenset()
         self._drawn: frozenset[str] = frozenset()
-        self._doubted: dict[str, int] = {}  # drawn cases, and with how many others they ended as they should
+        self._doubted: dict[str, tuple[str, Said]] = {}  # drawn cases: their keys, and what was said of them
         self._left: set[str] = set()
 
     def plan(self, cases: Sequence[Case], source: Callable[[Case], str], limits: Callable[[Case], Limits]) -> Plan:
@@ -80,40 +80,43 @@ class Lane:
             planned.append(Planned(case=batch.members[0].case, limits=_scaled(each, batch, seconds), batch=batch))
         return Plan(planned, rest, refused)
 
-    def accepted(self, case: RunningCase, limits: Callable[[Case], Limits]) -> list[tuple[Case, Said]]:
+    def accepted(self, case: RunningCase, limits: Callable[[Case], Limits]) -> list[tuple[Member, Said]]:
         """What an ended batch said of its members within their own deadlines."""
-        batch = case.job.batch
-        found: list[tuple[Case, Said]] = []
-        for event in case.events if batch is not None else ():
-            if batch is None or not isinstance(event, Said) or not 0 <= event.member < len(batch.members):
-                continue
-            which = batch.members[event.member].case
-            if _within(event, limits(which)):
-                found.append((which, event))
-        return found
+        members = case.job.batch.members if case.job.batch is not None else ()
+        return [
+            (members[event.member], event)
+            for event in case.events
+            if isinstance(event, Said)
+            and 0 <= event.member < len(members)
+            and _within(event, limits(members[event.member].case))
+        ]
 
-    def doubts(self, case: Case, said: Said) -> bool:
-        """Whether a case that ended as it should is drawn, and so to be run alone as well."""
-        if not said.modules or case.id not in self._drawn:
+    def believes(self, member: Member, said: Said) -> bool:
+        """Whether a member that ended as it should needs no run alone; if it is drawn, that has to agree first."""
+        if said.modules and member.case.id in self._drawn:
+            self._doubted[member.case.id] = member.key, said
             return False
-        self._doubted[case.id] = said.modules
+        self._keep(member.key, said)
         return True
-
-    def believe(self, batch: Batch | None, said: Said) -> None:
-        """Keep for later runs how a member was refused together with others, now that it counts."""
-        refusal = Refusal.of(said) if isinstance(said, Failed) and said.modules else None
-        if self._known is None or batch is None or refusal is None or not batch.members[said.member].key:
-            return
-        with contextlib.suppress(OSError):  # a full store: it is heard again in the next run
-            self._known.keep(batch.members[said.member].key, refusal)
 
     def settled(self, record: Record) -> Record:
         """The record of a case that was run alone; of a drawn one, with how the two runs agree."""
-        modules = self._doubted.pop(record.case, 0)
-        record = sample.settled(record, modules) if modules else record
-        if record.together is not None and record.together.again == DIFFERED:
+        if record.case not in self._doubted:
+            return record
+        key, said = self._doubted.pop(record.case)
+        record = sample.settled(record, said.modules)
+        if record.together is not None and record.together.again == AGREED:
+            self._keep(key, said)
+        elif record.together is not None:
             self._left.add(record.case)
         return record
+
+    def _keep(self, key: str, said: Said) -> None:
+        """Keep for later runs how a member was refused together with others, now that it counts."""
+        refusal = Refusal.of(said) if isinstance(said, Failed) and said.modules else None
+        if self._known is not None and refusal is not None and key:
+            with contextlib.suppress(OSError):  # a full store: it is heard again in the next run
+                self._known.keep(key, refusal)
 
     def leave(self, why: Mapping[str, str]) -> None:
         """Cases that a batch named as what cannot be run with others."""

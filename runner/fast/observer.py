@@ -74,10 +74,9 @@ class Batches:
             self._shard.ended(case, ending)
             return
         records: list[Record] = []
-        for which, said in self._lane.accepted(case, self._shard.limits):
-            record = self._record(which, said, case.started)
-            if record is not None and not self._lane.doubts(which, said):
-                self._lane.believe(batch, said)
+        for member, said in self._lane.accepted(case, self._shard.limits):
+            record = self._record(member.case, said, case.started)
+            if record is not None and self._lane.believes(member, said):
                 records.append(record)
         self._shard.take(*records)
         done = {record.case for record in records}
