@@ -254,6 +254,29 @@ def _scenarios(draw: st.DrawFn) -> list[list[Record]]:
     return [first, second]
 
 
+@pytest.mark.parametrize("head", ["", "only: [cpu]\n"])
+def test_a_list_all_of_whose_targets_change_loads(tmp_path: Path, head: str) -> None:
+    """The models of its only target leave, and one on another target comes."""
+    moves = {
+        ("onnx/net/g", "cpu"): Move.NUMERICS,
+        ("onnx/net/h", "cpu"): Move.PASSES,
+        ("onnx/net/a", "vmvx"): Move.REGRESSED,
+    }
+    runs: tuple[list[Record], list[Record]] = ([], [])
+    for (model, target), move in moves.items():
+        for run, records in zip(runs, _scenario(model, target, move), strict=True):
+            run.extend(records)
+    root = make(tmp_path / "suites")
+    manifest = root / "nightly-op-by-op.yaml"
+    manifest.write_text(manifest.read_text().replace("targets: [cpu]\n", f"targets: [cpu]\n{head}"))
+    paths = [report(tmp_path / f"run-{number}", *records) for number, records in enumerate(runs)]
+    for patch in propose(paths, root, runs=2, repository="").patches:
+        patch.apply()
+    found = {place for place, lists in members(root).items() if "nightly-op-by-op" in lists}
+    assert found == {("onnx/net/a", "vmvx")}
+    assert "only: []" not in manifest.read_text()
+
+
 #: An example takes most of a second, and shrinking one takes hundreds.
 _NO_SHRINKING = (Phase.explicit, Phase.reuse, Phase.generate)
 

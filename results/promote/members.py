@@ -223,7 +223,7 @@ class _Edit:
         for name in come:
             text = yamltext.add_item(text, ("targets",), name)
         limited = yamltext.find(text, ("only",)) is not None
-        if come and not limited and self.manifest.models:
+        if come and not limited and self.default:
             text = yamltext.put(text, ("only",), flow(self.default), after="targets")
         for name in gone:
             text = yamltext.drop_item(text, ("targets",), name)
@@ -231,8 +231,8 @@ class _Edit:
             if head is not None and name in [each.value for each in head.value]:
                 text = yamltext.drop_item(text, ("only",), name)
         head = yamltext.find(text, ("only",))
-        if gone and head is not None and {each.value for each in head.value} == set(self.new_targets):
-            text = yamltext.drop(text, ("only",))  # it would say nothing
+        if gone and head is not None and {each.value for each in head.value} in (set(), set(self.new_targets)):
+            text = yamltext.drop(text, ("only",))  # it would say nothing, or allow nothing where all targets are others
         return text
 
 
