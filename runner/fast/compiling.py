@@ -91,9 +91,11 @@ class Compiler:
         def attempt(numbers: tuple[int, ...]) -> _Run | None:
             nonlocal threads
             part, last = self._part(numbers, tuple(modules[each] for each in numbers), threads, began)
-            threads = threads or part is None
-            parts.extend([part] if part is not None else [])
-            return last if part is None else None
+            if part is None:
+                threads = True  # whom else it refuses it then names sooner
+                return last
+            parts.append(part)
+            return None
 
         numbers = tuple(range(len(modules)))
         if self._phases:

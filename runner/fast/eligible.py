@@ -15,6 +15,7 @@ from schemas.words import Depth, Lowering, Mode, Outcome, Path, SourceKind, Stag
 
 #: Bytes of a model above which joining gains nothing: its own compilation outweighs the start of the compiler.
 LARGEST_MODEL = 256 * 1024
+#: Bytes of a compiled module above which running it outweighs the start of a process for it.
 LARGEST_MODULE = 1024 * 1024
 _ON_DEVICE = {Stage.COMPILED_INFERENCE, Stage.POSTPROCESSING, Stage.COMPARISON}
 _KINDS = (SourceKind.ONNX_NODE, SourceKind.ONNX_DATA, SourceKind.ONNX_FILE)

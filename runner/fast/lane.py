@@ -128,11 +128,10 @@ class Lane:
             return
         alone = set(self._alone)
         for record in records:
-            own = eligible.mark(record.case, expected=record.expectation is not None)
-            if record.outcome in _GOOD or record.outcome in _FAILED:
-                alone -= {record.case, own}  # a case that has been declared since is another one
+            if record.outcome in _GOOD or record.outcome in _FAILED:  # declared or not: that may have changed since
+                alone -= {eligible.mark(record.case, expected=each) for each in (False, True)}
             if record.outcome in _FAILED or record.case in self._left:
-                alone.add(own)
+                alone.add(eligible.mark(record.case, expected=record.expectation is not None))
         if alone != self._alone:
             self._known.remember_alone(self._name, alone)
 
