@@ -80,11 +80,11 @@ def _batches(options: Options) -> tuple[Batch, ...]:
         from runner.bundle.batches import batches_of  # noqa: PLC0415 - keeps --help quick
 
         return batches_of(options)
-    from runner.select import select  # noqa: PLC0415 - likewise
+    from runner.select import part_of, select  # noqa: PLC0415 - likewise
     from suites import workspace  # noqa: PLC0415
 
     # Whoever writes a model runs it before any suite names it.
-    return select(workspace.load(options.suites, unlisted=bool(options.names)), options)
+    return select(workspace.load(options.suites, unlisted=bool(options.names), part=part_of(options)), options)
 
 
 def _collect(batches: Sequence[Batch]) -> int:

@@ -19,6 +19,7 @@ def load_ahead() -> None:
 def _load() -> None:
     with contextlib.suppress(ImportError):  # whoever needs it says so
         from results import shard  # noqa: F401, PLC0415 - loaded for what comes at the end
+        from results.writers import ops_json, registry  # noqa: F401, PLC0415 - likewise
 
 
 def write_reports(folder: pathlib.Path, results: ShardResults, matrix: Matrix | None) -> str:

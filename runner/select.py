@@ -17,6 +17,7 @@ from schemas.matrix import Matrix, cases_digest
 from schemas.target import Target
 from schemas.words import Depth, Mode
 from suites.adhoc import Wish, adhoc_suite, as_suite, definition_suite
+from suites.assemble import Part
 from suites.findings import did_you_mean
 from suites.imported.adhoc import is_definition
 from suites.manifest import ADHOC
@@ -61,6 +62,14 @@ def select(workspace: Workspace, options: Options) -> tuple[Batch, ...]:
         said += [f"-m {options.markers!r}"] if options.markers else []
         raise UsageError(f"{' and '.join(said)} matches no case", "try --collect-only without it to see the case ids")
     return chosen
+
+
+def part_of(options: Options) -> Part:
+    """What of the suites can be meant, so that no more has to be read."""
+    if options.shard:
+        suite, target, _ = _split_shard(options.shard)
+        return Part(suite=suite, target=target)
+    return Part(suite=None if options.suite == ADHOC else options.suite, target=options.target)
 
 
 def _narrow(batch: Batch, options: Options) -> Batch:

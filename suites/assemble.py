@@ -25,6 +25,16 @@ from suites.twins import check_twins
 EXCUSED_NAME = "excused.yaml"
 
 
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """What of a folder is wanted: one suite, or one target of every suite, or both; None is all of them."""
+
+    suite: str | None = None
+    target: str | None = None
+
+
+EVERYTHING = Part()
+
+
 class Assembled(msgspec.Struct, frozen=True, kw_only=True):
     """What was read; meaningful as a whole only when there were no findings."""
 
@@ -35,8 +45,11 @@ class Assembled(msgspec.Struct, frozen=True, kw_only=True):
     timings: Timings
 
 
-def assemble(suites_dir: Path, findings: Findings, *, unlisted: bool = False) -> Assembled:
-    """Read everything below a folder; mistakes are added to `findings`. `unlisted`: models may be in no list."""
+def assemble(suites_dir: Path, findings: Findings, *, unlisted: bool = False, part: Part = EVERYTHING) -> Assembled:
+    """Read what is below a folder; mistakes are added to `findings`. `unlisted`: models may be in no list.
+
+    All manifests are read, but only those of the `part` are expanded; of one that nobody has declared, all are.
+    """
     if not suites_dir.is_dir():
         findings.add(Location(shown(suites_dir)), "there is no such folder of suites", "check --suites")
         nothing = Targets({}, (), known=False, file="")
@@ -46,15 +59,36 @@ def assemble(suites_dir: Path, findings: Findings, *, unlisted: bool = False) ->
     read = [(path, read_manifest(path, targets, findings)) for path in paths]
     manifests = _unique([manifest for _, manifest in read if manifest is not None], findings)
     known = Known({**discover(suites_dir, findings), **discover_mlir(suites_dir / FOLDER, findings)})
-    planned = {manifest.suite: expand(manifest, targets, known, findings) for manifest in manifests}
-    complete = all(manifest is not None for _, manifest in read)
-    planned = _attach_all(suites_dir, targets, manifests, planned, findings, complete=complete)
+    part = _declared(part, manifests, targets)
+    wanted = [manifest for manifest in manifests if part.suite in (None, manifest.suite)]
+    planned = {manifest.suite: expand(manifest, targets, known, findings, only=part.target) for manifest in wanted}
+    whole = part == EVERYTHING
+    complete = whole and all(manifest is not None for _, manifest in read)
+    planned = _attach_all(_expectation_files(suites_dir, part), targets, wanted, planned, findings, complete=complete)
     recorded = read_timings(suites_dir, targets.names if targets.known else None, findings, known.tags_of)
-    check_disjoint(manifests, planned, findings, complete=complete)
-    check_twins(manifests, planned, findings, complete=complete)
+    if whole:
+        check_disjoint(manifests, planned, findings, complete=complete)
+        check_twins(manifests, planned, findings, complete=complete)
     if complete and not unlisted:
         check_listed(suites_dir, planned, known, _excuses(suites_dir, manifests, findings), findings)
     return Assembled(targets=targets, manifests=tuple(manifests), planned=planned, known=known, timings=recorded)
+
+
+def _declared(part: Part, manifests: list[Manifest], targets: Targets) -> Part:
+    """The part, or everything where it is a part of nothing: who asks for it is told what there is."""
+    suite = part.suite is None or any(manifest.suite == part.suite for manifest in manifests)
+    return part if suite and (part.target is None or part.target in targets.declared) else EVERYTHING
+
+
+def _expectation_files(suites_dir: Path, part: Part) -> list[Path]:
+    """Those whose names say that they are about the part: `SUITE.TARGET.yaml`."""
+    found = sorted((suites_dir / expectations.FOLDER).glob("*.yaml"))
+    return [path for path in found if _is_about(path.stem, part)]
+
+
+def _is_about(stem: str, part: Part) -> bool:
+    suite, _, target = stem.partition(".")
+    return part.suite in (None, suite) and part.target in (None, target)
 
 
 def _manifest_paths(suites_dir: Path, findings: Findings) -> list[Path]:
@@ -87,7 +121,7 @@ def _excuses(suites_dir: Path, manifests: list[Manifest], findings: Findings) ->
 
 
 def _attach_all(
-    suites_dir: Path,
+    paths: list[Path],
     targets: Targets,
     manifests: list[Manifest],
     planned: dict[str, tuple[Planned, ...]],
@@ -98,7 +132,7 @@ def _attach_all(
     """The same cases with the expectations of every file attached."""
     by_name = {manifest.suite: manifest for manifest in manifests}
     attached = dict(planned)
-    for path in sorted((suites_dir / expectations.FOLDER).glob("*.yaml")):
+    for path in paths:
         file = read_expectations(path, findings)
         if file is None:
             continue

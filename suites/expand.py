@@ -43,12 +43,14 @@ def layers_of(manifest: Manifest, entries: tuple[ModelEntry, ...]) -> tuple[Laye
     return tuple(layers)
 
 
-def expand(manifest: Manifest, targets: Targets, known: Known, findings: Findings) -> tuple[Planned, ...]:
-    """Every case of a manifest, sorted by id; the same case from two entries is a finding."""
+def expand(
+    manifest: Manifest, targets: Targets, known: Known, findings: Findings, *, only: str | None = None
+) -> tuple[Planned, ...]:
+    """Every case of a manifest, sorted by id; the same case from two entries is a finding. `only`: on one target."""
     chosen = choose(manifest, known, findings)
     planned: dict[str, Planned] = {}
     for entry in manifest.targets:
-        declared = targets.declared.get(entry.value)
+        declared = targets.declared.get(entry.value) if only in (None, entry.value) else None
         if declared is None:
             continue
         here = _on_target(manifest, entry.value, chosen, known)
@@ -62,7 +64,8 @@ def expand(manifest: Manifest, targets: Targets, known: Known, findings: Finding
                 if other is not made:
                     _add_duplicate(made, other, findings)
         maker.tell_misfits()
-    _tell_unmeant(manifest, chosen, planned, findings)
+    if only is None:
+        _tell_unmeant(manifest, chosen, planned, findings)
     return tuple(planned[key] for key in sorted(planned))
 
 
@@ -72,8 +75,10 @@ def _tell_unmeant(
     """A finding for each `directory:` whose definitions are for none of the suite's targets."""
     used = {entry.number for one in planned.values() for entry in one.chosen.entries}
     for entry in manifest.models:
+        if entry.directory is None or entry.number in used:
+            continue
         theirs = [one.model.imported for one in chosen if one.entries[-1] is entry and one.model.imported]
-        if entry.directory is None or not theirs or entry.number in used:
+        if not theirs:
             continue
         wants = ", ".join(sorted({each.wants for each in theirs}))
         message = f"directory: none of its {len(theirs)} definitions is for a target that this entry runs on"

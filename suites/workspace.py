@@ -11,7 +11,7 @@ from schemas.case import Case
 from schemas.errors import ManifestError, UsageError
 from schemas.target import Target
 from schemas.words import Depth, Extra
-from suites.assemble import Assembled, assemble
+from suites.assemble import EVERYTHING, Assembled, Part, assemble
 from suites.extras import extras_of
 from suites.findings import Findings, did_you_mean
 from suites.known import Known, Model
@@ -74,13 +74,14 @@ class Workspace(msgspec.Struct, frozen=True, kw_only=True):
         raise UsageError(f"there is no target {name!r} in {self.root}/targets.yaml", did_you_mean(name, names))
 
 
-def load(suites_dir: Path, *, unlisted: bool = False) -> Workspace:
-    """Read and check a whole folder; raises `ManifestError` with all findings, sorted by place.
+def load(suites_dir: Path, *, unlisted: bool = False, part: Part = EVERYTHING) -> Workspace:
+    """Read and check a folder; raises `ManifestError` with all findings, sorted by place.
 
-    With `unlisted` a model need not be in a list: whoever writes one runs it first.
+    With `unlisted` a model need not be in a list: whoever writes one runs it first. Of a `part` the suites that are not
+    in it are missing, those that are have no cases on other targets, and how suites fit together is not checked.
     """
     findings = Findings()
-    assembled = assemble(suites_dir, findings, unlisted=unlisted)
+    assembled = assemble(suites_dir, findings, unlisted=unlisted, part=part)
     if findings:
         raise ManifestError(findings.all())
     return Workspace(
@@ -125,4 +126,5 @@ def _suites(assembled: Assembled) -> tuple[Suite, ...]:
             },
         )
         for manifest in sorted(assembled.manifests, key=lambda manifest: manifest.suite)
+        if manifest.suite in assembled.planned
     )

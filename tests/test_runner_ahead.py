@@ -17,6 +17,7 @@ from schemas.errors import CannotStartError
 
 SHARD = parse(["--shard", "presubmit/cpu"])
 WORKER = "tests.pool_support.ahead:run"
+_INHERITED: set[int] = set()
 
 
 @pytest.fixture(autouse=True)
@@ -24,9 +25,16 @@ def _light(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:
     """A worker that loads nothing, and a folder of its own for what it says."""
     monkeypatch.setenv(WORKER_VARIABLE, WORKER)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    _INHERITED.clear()
+    _INHERITED.update(_children())
 
 
 def children() -> set[int]:
+    """Of this process, those that this test has: other tests may have left zombies, orphans that it has inherited."""
+    return _children() - _INHERITED
+
+
+def _children() -> set[int]:
     me = os.getpid()
     return set(map(int, pathlib.Path(f"/proc/{me}/task/{me}/children").read_text().split()))
 

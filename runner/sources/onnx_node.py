@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import os
 import pathlib
@@ -24,25 +25,30 @@ def provide(source: Source, store: Store, force: bool) -> pathlib.Path:
     The values come from onnx's generators, which seed NumPy's generator per operator: equal versions give equal cases.
     Raises InfraError where the installed onnx has no such case.
     """
-    versions = f"{importlib.metadata.version('onnx')}-{importlib.metadata.version('numpy')}"
-    folder = store.root / f"onnx-node-{versions}-{FORMAT}"
-    with store.lock(folder.name):
-        if (force and not _made_by_this_process(folder)) or not folder.is_dir():
-            _write_all(folder)
+    folder = store.root / f"onnx-node-{_version('onnx')}-{_version('numpy')}-{FORMAT}"
+    wanted = _MADE if force else _SEEN
+    if folder not in wanted:
+        with store.lock(folder.name):
+            if force or not folder.is_dir():
+                _write_all(folder)
+        _SEEN.add(folder)
     case = folder / source.locator
     if os.sep in source.locator or not case.is_dir():
         raise InfraError(
-            f"onnx {importlib.metadata.version('onnx')} has no node case {source.locator!r}",
+            f"onnx {_version('onnx')} has no node case {source.locator!r}",
             "regenerate suites/catalog/onnx.json for the installed onnx, or install the onnx that it was made from",
         )
     return case
 
 
+#: Folders that this process has written, and those that it has found or written: a thousand cases lie in one.
 _MADE: set[pathlib.Path] = set()
+_SEEN: set[pathlib.Path] = set()
 
 
-def _made_by_this_process(folder: pathlib.Path) -> bool:
-    return folder in _MADE
+@functools.cache
+def _version(package: str) -> str:
+    return importlib.metadata.version(package)
 
 
 def _write_all(folder: pathlib.Path) -> None:
