@@ -14,7 +14,7 @@ from schemas.words import Mode
 from tests.torch_support import NEEDS_TORCH, model
 from tests.torch_support.walk import digests, places_of, program_of, walker_of, work_of
 
-pytestmark = NEEDS_TORCH
+pytestmark = [NEEDS_TORCH, pytest.mark.slow]
 
 MLP = model(
     "def forward(self, x):\n    return self.b(self.a(x).relu())",

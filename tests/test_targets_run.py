@@ -7,10 +7,14 @@ import pathlib
 import time
 from typing import Any
 
+import pytest
+
 from schemas.codec import decode
 from schemas.record import ShardResults
 from schemas.words import Outcome, SkipReason
 from tests.targets_support import needs_vulkan, python
+
+pytestmark = pytest.mark.slow
 
 TARGETS = """\
 targets:

@@ -19,7 +19,7 @@ from schemas.words import Lowering, Stage, StageStatus
 from tests.stages_support.cases import CPU, error_of, run
 from tests.torch_support import IMPORT, NATIVE, NEEDS_TORCH, job_of, model
 
-pytestmark = NEEDS_TORCH
+pytestmark = [NEEDS_TORCH, pytest.mark.slow]
 
 LINEAR = "self.a = nn.Linear(4, 8)\nself.b = nn.Linear(8, 3)"
 GOOD = model("def forward(self, x):\n    return self.b(self.a(x).relu())", "torch.randn(2, 4)", init=LINEAR)

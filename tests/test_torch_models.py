@@ -21,7 +21,10 @@ from suites.pythonmodels import discover
 from tests.models_support import put
 from tests.suites_support import folder, manifest
 
-pytestmark = pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is absent: make install EXTRAS=torch")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is absent: make install EXTRAS=torch"),
+]
 
 REPOSITORY = Path(__file__).parent.parent
 SUITES = REPOSITORY / "suites"
@@ -171,7 +174,6 @@ def test_generated_words_are_those_of_a_model_without_a_cache() -> None:
     assert tester.load_tokenizer().decode([0, 9, 63]) == "baba dede riri"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "parameters"),
     [("bert/base", 109_482_240), ("resnet/r50", 25_557_032), ("llama/135m", 134_515_008), ("qwen2/500m", 494_032_768)],

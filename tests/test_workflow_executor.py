@@ -9,6 +9,8 @@ import pytest
 from tests.workflow_support.executor import Options, WorkflowRun
 from tests.workflow_support.scratch import execute, job
 
+pytestmark = pytest.mark.slow
+
 
 class TestGraph:
     """`needs`, `if` and what a run's parts amount to."""

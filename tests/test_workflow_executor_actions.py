@@ -9,6 +9,8 @@ import pytest
 from tests.workflow_support.executor import ImpossibleError, Options, WorkflowRun
 from tests.workflow_support.scratch import execute, job
 
+pytestmark = pytest.mark.slow
+
 
 class TestWellKnownActions:
     """The stand-ins."""

@@ -7,6 +7,8 @@ import pytest
 from tests.workflow_support.executor import Options
 from tests.workflow_support.scratch import execute, job
 
+pytestmark = pytest.mark.slow
+
 
 class TestSteps:
     """Steps of one job."""

@@ -7,6 +7,8 @@ import pytest
 
 from tests.workflow_support.node import ACTIONS, node
 
+pytestmark = pytest.mark.slow
+
 PLAIN = """\
 on: push
 permissions: {}
