@@ -120,10 +120,35 @@ module attributes {x} {
 
 def test_lines_of_a_lowered_module_are_those_of_its_symbols() -> None:
     joined = join((rename(SIMPLE, "a_"), rename(SIMPLE, "b_"), rename(SIMPLE, "c_"))).lowered(LOWERED)
-    assert joined.lines == (((4, 6),), ((3, 3), (10, 12)), ((13, 16),))
+    assert joined.lines == (((4, 6),), ((3, 3), (10, 12)), ((13, 15),))
     assert joined.blamed("j.mlir:5:1: error: x") == {0}
     assert joined.blamed("j.mlir:3:1: error: x\nj.mlir:12:1: error: y") == {1}
     assert joined.blamed("j.mlir:8:1: error: nobody's") == frozenset()
+
+
+def test_of_lowered_modules_some_are_taken_as_they_stand() -> None:
+    names = ("a_", "b_", "c_")
+    modules = tuple(rename(ONE, name) for name in names)
+    tail = "\n{-#\n  dialect_resources: {}\n#-}\n"
+    whole = join(modules).lowered(join(modules).text.rstrip("\n") + tail)
+    part = whole.part([2, 0])
+    assert part is not None
+    assert part.prefixes == ("c_", "a_")
+    assert part.text == join((modules[2], modules[0])).text.rstrip("\n") + tail
+    for number, prefix in enumerate(part.prefixes):
+        lines = [part.text.splitlines()[at - 1] for first, last in part.lines[number] for at in range(first, last + 1)]
+        assert "\n".join(lines) == "\n".join(modules[names.index(prefix)].functions)
+    assert Module.parse(part.text, context()).operation.verify()
+
+
+@pytest.mark.parametrize("line", ["  util.func private @shared() {", "#map = affine_map<(d0) -> (d0)>"])
+def test_none_are_taken_where_something_belongs_to_nobody(line: str) -> None:
+    modules = (rename(SIMPLE, "a_"), rename(SIMPLE, "b_"), rename(SIMPLE, "c_"))
+    assert join(modules).lowered(LOWERED).part([0]) is None
+    only = [each for each in LOWERED.splitlines() if not each.startswith("#")]
+    del only[5:7]  # the shared function, but for its closing brace
+    text = "\n".join([line, *only]) if line.startswith("#") else "\n".join([*only[:-1], line, "  }", "}"])
+    assert join(modules).lowered(text).part([0]) is None
 
 
 def test_with_a_rare_element_type_go_the_others_that_have_one() -> None:

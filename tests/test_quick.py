@@ -79,11 +79,13 @@ def test_another_allocator_is_used_for_a_while(monkeypatch: pytest.MonkeyPatch, 
     library.touch()
     monkeypatch.delenv("LD_PRELOAD", raising=False)
     monkeypatch.setattr(quick, "_FOLDERS", (str(tmp_path / "none"), str(tmp_path)))
-    with quick.quick_allocator():
+    monkeypatch.delenv("LLVM_DISABLE_SYMBOLIZATION", raising=False)
+    with quick.quick_environment():
         assert os.environ["LD_PRELOAD"] == str(library)
-    assert "LD_PRELOAD" not in os.environ
+        assert os.environ["LLVM_DISABLE_SYMBOLIZATION"] == "1"
+    assert {"LD_PRELOAD", "LLVM_DISABLE_SYMBOLIZATION"}.isdisjoint(os.environ)
     monkeypatch.setenv("LD_PRELOAD", "theirs.so")
-    with quick.quick_allocator():
+    with quick.quick_environment():
         assert os.environ["LD_PRELOAD"] == "theirs.so"
     assert os.environ["LD_PRELOAD"] == "theirs.so"
 
@@ -92,5 +94,5 @@ def test_a_machine_without_jemalloc_changes_nothing(monkeypatch: pytest.MonkeyPa
     monkeypatch.delenv("LD_PRELOAD", raising=False)
     monkeypatch.setattr(quick, "_FOLDERS", (str(tmp_path),))
     assert quick.allocator() is None
-    with quick.quick_allocator():
+    with quick.quick_environment():
         assert "LD_PRELOAD" not in os.environ

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from runner.fast.joining import Joined, Renamed, join
 from runner.process import ToolResult, head, run_tool
 from runner.protocol import Toolchain
-from runner.quick import ONE_THREAD, joining_flags, quick_allocator, refuses_flags
+from runner.quick import ONE_THREAD, joining_flags, quick_environment, refuses_flags
 
 #: At most so many are looked for by halves; fewer than these are quicker compiled alone. Lowering is quicker than that.
 _TOO_FEW, _ONE = 3, 1
@@ -66,6 +66,15 @@ class _Run:
         return f"the compiler: {f'signal {signal}' if signal is not None else f'exit {self.result.exit_code}'}"
 
 
+@dataclass(frozen=True)
+class _Lowered:
+    """Modules that the compiler has lowered at once, what they became, and the seconds for all of them."""
+
+    modules: tuple[Renamed, ...]
+    joined: Joined
+    seconds: float
+
+
 class Compiler:
     """One batch's compiler: its tool, its flags and a folder for what it reads and writes."""
 
@@ -76,7 +85,7 @@ class Compiler:
         self._more = joining_flags(self._flags)
         self._phases = not any(flag.partition("=")[0] in (_TO, _FROM) for flag in flags)
         self._runs = 0
-        self._lowered: tuple[tuple[Renamed, ...], _Run] | None = None  # the last ones
+        self._lowered: list[_Lowered] = []
 
     def compile(self, modules: Sequence[Renamed], left: Left, began: Began) -> list[Part]:
         """Every module that can be compiled with others, in parts; ``left`` hears of the rest, by number and why.
@@ -139,12 +148,14 @@ class Compiler:
         """What is compiled of modules, and the run of the compiler that made it or did not."""
         how, joined, seconds = () if threads else (ONE_THREAD,), join(modules), 0.0
         if self._phases:
-            first = self._lower(modules, began)
-            if not first.result.ok:
-                return None, first
-            seconds = first.result.seconds
             how = (f"{_FROM}={_LOWERED}", *how)
-            joined = first.joined.lowered(first.output.read_text())
+            found, seconds = self._lowered_of(modules)
+            if found is None:
+                first = self._lower(modules, began)
+                if not first.result.ok:
+                    return None, first
+                found, seconds = self._lowered[-1].joined, first.result.seconds
+            joined = found
         began()
         last = self._compiler(joined, ".vmfb", how)
         made = last.result.ok and last.output.is_file()
@@ -152,19 +163,33 @@ class Compiler:
             return None, replace(last, late=True)
         return Part(numbers, last.output, (seconds + last.result.seconds) / len(numbers)), last
 
+    def _lowered_of(self, modules: tuple[Renamed, ...]) -> tuple[Joined | None, float]:
+        """What an earlier run made of modules, perhaps with others, and their share of its seconds."""
+        for each in self._lowered:
+            if each.modules == modules:
+                joined: Joined | None = each.joined
+            elif set(modules) <= set(each.modules):
+                joined = each.joined.part([each.modules.index(one) for one in modules])
+            else:
+                continue
+            return joined, each.seconds / len(each.modules) * len(modules)
+        return None, 0.0
+
     def _lower(self, modules: tuple[Renamed, ...], began: Began) -> _Run:
         """With its threads: with one, the compiler stops at the first function that it refuses."""
-        if self._lowered is None or self._lowered[0] != modules:
-            began()
-            self._lowered = modules, self._compiler(join(modules), ".lowered", (f"{_TO}={_LOWERED}",))
-        return self._lowered[1]
+        began()
+        run = self._compiler(join(modules), ".lowered", (f"{_TO}={_LOWERED}",))
+        if run.result.ok:
+            joined = run.joined.lowered(run.output.read_text())
+            self._lowered.append(_Lowered(modules, joined, run.result.seconds))
+        return run
 
     def _compiler(self, joined: Joined, suffix: str, how: tuple[str, ...]) -> _Run:
         self._runs += 1
         source, log, output = (self._folder / f"joined_{self._runs}{each}" for each in (".mlir", ".log", suffix))
         source.write_text(joined.text)
         argv = [self._tool, str(source), "-o", str(output), *self._flags, *self._more, *how]
-        with quick_allocator():
+        with quick_environment():
             result = run_tool(argv, log=log)
         said = head(log, _SAID).decode(errors="replace")
         if self._more and not result.ok and refuses_flags(said):

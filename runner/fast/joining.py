@@ -23,6 +23,7 @@ _TOP = re.compile(r"^  \w")
 _SYMBOL = re.compile(r"@\"?([^\"\s({=:]+)")
 #: Integers of less than a byte, floats of a byte or less: what a code generator lacks for one, it mostly lacks for all.
 RARE = re.compile(r"(?<![\w.%@])(?:\d+x|\?x)*[su]?(?:i[24]|f[468]E\w+)(?!\w)")
+_END = "}"
 _BODY = 2  # the line of the first function of an imported module
 
 
@@ -78,14 +79,31 @@ class Joined:
     def lowered(self, text: str) -> Joined:
         """The same modules after some passes, whose output is ``text``: their lines are those of their symbols."""
         lines: list[list[tuple[int, int]]] = [[] for _ in self.prefixes]
-        starts = [(at, line) for at, line in enumerate(text.splitlines(), 1) if _TOP.match(line)]
-        ends = [*(at - 1 for at, _ in starts[1:]), text.count("\n")]
+        body = _body(text.splitlines())
+        starts = [(at, line) for at, line in enumerate(body, 1) if _TOP.match(line)]
+        ends = [*(at - 1 for at, _ in starts[1:]), len(body)]
         for (first, line), last in zip(starts, ends, strict=True):
             symbol = _SYMBOL.search(line)
             for number, prefix in enumerate(self.prefixes):
                 if symbol and symbol[1].startswith(prefix):
                     lines[number].append((first, last))
         return Joined(text, self.prefixes, tuple(map(tuple, lines)))
+
+    def part(self, numbers: Sequence[int]) -> Joined | None:
+        """Some of the modules, as they stand here; None where a line belongs to none of all, and may be for any."""
+        said = self.text.splitlines()
+        end = len(_body(said))
+        owned = sum(last - first + 1 for each in self.lines for first, last in each)
+        if not said[0].startswith("module") or owned != end - 1:
+            return None
+        text, lines = [said[0]], []
+        for number in numbers:
+            places = []
+            for first, last in self.lines[number]:
+                places.append((len(text) + 1, len(text) + 1 + last - first))
+                text += said[first - 1 : last]
+            lines.append(tuple(places))
+        return Joined("\n".join([*text, *said[end:], ""]), tuple(self.prefixes[n] for n in numbers), tuple(lines))
 
     def _owner(self, line: str | None) -> int | None:
         at = int(line or 0)
@@ -97,6 +115,11 @@ class Joined:
         text = _PLACE.sub(lambda at: f"{name}:{int(at[1]) + shift}:{at[2]}: ", text)
         prefix = self.prefixes[number]
         return text.replace(f"@{prefix}", "@").replace(f'@"{prefix}', '@"')
+
+
+def _body(lines: list[str]) -> list[str]:
+    """What stands before the last line of a module; after that line come constants."""
+    return lines[: lines.index(_END)] if _END in lines else lines
 
 
 def rename(text: bytes, prefix: str) -> Renamed:
@@ -132,4 +155,4 @@ def join(modules: Sequence[Renamed]) -> Joined:
         pieces += module.functions
         at += sum(text.count("\n") + 1 for text in module.functions)
         lines.append(((first, at - 1),))
-    return Joined("\n".join([*pieces, "}\n"]), tuple(each.prefix for each in modules), tuple(lines))
+    return Joined("\n".join([*pieces, f"{_END}\n"]), tuple(each.prefix for each in modules), tuple(lines))

@@ -18,7 +18,7 @@ from runner.ops.alone import LOG, Alone, Shared, Wish, case_of
 from runner.ops.isolation import Say
 from runner.ops.messages import Turn
 from runner.ops.program import OpProgram, Part
-from runner.quick import joining_flags, quick_allocator, refuses_flags
+from runner.quick import joining_flags, quick_environment, refuses_flags
 from runner.work import EntryPoint, Imported, Work
 
 #: So often the compiler is started for one batch: with all, without those that it blamed, or with halves.
@@ -95,7 +95,7 @@ class Batch:
         job = msgspec.structs.replace(self._work.job, case=case, folder=str(folder), logs=str(folder))
         own = Work(job=job, frontend=self._work.frontend, folder=folder, log=folder / LOG)
         own.log.touch()
-        with quick_allocator():
+        with quick_environment():
             compiled = iree.compile_module(own, Imported(file, EntryPoint("", ())), file)
         phases = ladder.phases_in(folder / iree.IR_FOLDER)
         ir = {rung: join.sections(phases[name]) for rung, name in _RUNGS.items() if name in phases}
