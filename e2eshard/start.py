@@ -9,6 +9,7 @@ imports: what is imported here still meets the path as Python made it.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -29,6 +30,10 @@ CHILDREN = (
     "runner.frontends.stablehlo_evaluator",
 )
 
+#: Objects after which Python looks for unused cycles. Suites and records are many objects without one: with its own
+#: number, 700, a tenth of a short run is such a search.
+_ALLOCATIONS = 20_000
+
 _HERE = os.path.dirname(os.path.realpath(__file__))  # noqa: PTH120  # pathlib is not to be imported yet
 
 
@@ -48,6 +53,7 @@ def arrange_path() -> None:
 def start(program: str, argv: Sequence[str] | None = None) -> int:
     """Run one of PROGRAMS or CHILDREN in this process; its exit code. ``argv``: by default its arguments."""
     arrange_path()
+    gc.set_threshold(_ALLOCATIONS)
     module: Any = importlib.import_module(f"{program}.cli" if program in PROGRAMS else program)
     code: int = module.main(argv)
     return code

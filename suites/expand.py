@@ -17,7 +17,7 @@ from suites.known import Known, Model
 from suites.layers import Layer, Settings, check_timeouts, merge, target_settings
 from suites.manifest import Manifest, ModelEntry
 from suites.pythonmodels import code_layer
-from suites.select import Chosen, choose
+from suites.select import Chosen, Directories, choose
 from suites.targets import DeclaredTarget, Targets
 
 _DISABLED = ("pcc", "atol", "tokens")
@@ -47,13 +47,14 @@ def expand(
     manifest: Manifest, targets: Targets, known: Known, findings: Findings, *, only: str | None = None
 ) -> tuple[Planned, ...]:
     """Every case of a manifest, sorted by id; the same case from two entries is a finding. `only`: on one target."""
-    chosen = choose(manifest, known, findings)
+    read: Directories = {}
+    chosen = choose(manifest, known, findings, read)
     planned: dict[str, Planned] = {}
     for entry in manifest.targets:
         declared = targets.declared.get(entry.value) if only in (None, entry.value) else None
         if declared is None:
             continue
-        here = _on_target(manifest, entry.value, chosen, known)
+        here = _on_target(manifest, entry.value, chosen, known, read)
         if chosen and not here:
             message = f"no entry of `models` is for target {entry.value!r}"
             findings.add(entry.at, message, "remove the target, or name it in an entry's `only`")
@@ -85,13 +86,15 @@ def _tell_unmeant(
         findings.add(entry.directory.at, message, f"they are for {wants}: name a target of that kind, or other markers")
 
 
-def _on_target(manifest: Manifest, target: str, chosen: tuple[Chosen, ...], known: Known) -> tuple[Chosen, ...]:
+def _on_target(
+    manifest: Manifest, target: str, chosen: tuple[Chosen, ...], known: Known, read: Directories
+) -> tuple[Chosen, ...]:
     """What the entries for a target choose; those that are `only` for others are as if they were not written."""
     entries = tuple(e for e in manifest.models if not e.only or target in {only.value for only in e.only})
     if entries == manifest.models:
         return chosen
     unheard = Findings()  # the same mistakes were told when all entries were read together
-    return choose(msgspec.structs.replace(manifest, models=entries), known, unheard)
+    return choose(msgspec.structs.replace(manifest, models=entries), known, unheard, read)
 
 
 def _add_duplicate(made: Planned, other: Planned, findings: Findings) -> None:

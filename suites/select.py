@@ -30,6 +30,17 @@ _TAG_HINT = "`generator explain MODEL` shows the tags of a model"
 _NAMESPACE = "onnx/"  # models named after their file: onnx/<stem>
 
 
+#: The models of `directory:` entries, by the entries' numbers.
+Directories = dict[int, list[Model]]
+
+
+class _Own(msgspec.Struct, frozen=True):
+    """The models that a manifest brings along: by name, and of directories as they were read."""
+
+    models: dict[str, Model]
+    read: Directories
+
+
 class Chosen(msgspec.Struct, frozen=True, kw_only=True):
     """A model and the entries that apply to it: globs and tags in file order, the exact one last."""
 
@@ -53,12 +64,13 @@ def _matcher(pattern: str):  # type: ignore[no-untyped-def] # noqa: ANN202 - re'
     return re.compile(fnmatch.translate(pattern)).match
 
 
-def choose(manifest: Manifest, known: Known, findings: Findings) -> tuple[Chosen, ...]:
+def choose(manifest: Manifest, known: Known, findings: Findings, read: Directories | None = None) -> tuple[Chosen, ...]:
     """Every model of a manifest, sorted by name; a model comes twice when two exact entries name it.
 
-    Entries for another mode refine nothing of the others: their cases come on top.
+    Entries for another mode refine nothing of the others: their cases come on top. ``read`` keeps what was read of
+    directories, for whoever chooses from the same entries again.
     """
-    own: dict[str, Model] = {}
+    own = _Own({}, {} if read is None else read)
     by_mode: dict[str, list[ModelEntry]] = {}
     for entry in manifest.models:
         by_mode.setdefault(_mode_of(entry, manifest), []).append(entry)
@@ -73,14 +85,14 @@ def _mode_of(entry: ModelEntry, manifest: Manifest) -> str:
 
 
 def _choose(
-    entries: Iterable[ModelEntry], manifest: Manifest, known: Known, own: dict[str, Model], findings: Findings
+    entries: Iterable[ModelEntry], manifest: Manifest, known: Known, own: _Own, findings: Findings
 ) -> Iterator[Chosen]:
     broad: dict[str, list[ModelEntry]] = {}
     exact: dict[str, list[ModelEntry]] = {}
     for entry in entries:
         if any(each is not None for each in (entry.onnx, entry.python, entry.mlir, entry.directory)):
             for model in _own_models(entry, manifest, known, own, findings):
-                own[model.name] = model
+                own.models[model.name] = model
                 exact.setdefault(model.name, []).append(entry)
             continue
         one = entry.name is not None and not is_glob(entry.name.value)
@@ -88,7 +100,7 @@ def _choose(
             (exact if one else broad).setdefault(name, []).append(entry)
     for name in {**broad, **exact}:
         for last in [(entry,) for entry in exact[name]] if name in exact else [()]:
-            model = own.get(name) or known[name]
+            model = own.models.get(name) or known[name]
             yield Chosen(model=model, entries=(*broad.get(name, ()), *last))
 
 
@@ -131,20 +143,20 @@ def _excluded(entry: ModelEntry, taken: list[str], findings: Findings) -> list[s
     return left
 
 
-def _own_models(
-    entry: ModelEntry, manifest: Manifest, known: Known, own: dict[str, Model], findings: Findings
-) -> list[Model]:
+def _own_models(entry: ModelEntry, manifest: Manifest, known: Known, own: _Own, findings: Findings) -> list[Model]:
     """The models that an entry brings along; those whose name is taken become findings."""
     if entry.python is not None:
         made = _python_models(entry, manifest, findings)
     elif entry.mlir is not None:
         made = mlir_model(entry, manifest.path.parent, findings)
     elif entry.directory is not None:
-        made = directory_models(entry, manifest.path.parent, findings)
+        if entry.number not in own.read:
+            own.read[entry.number] = directory_models(entry, manifest.path.parent, findings)
+        made = own.read[entry.number]
     else:
         made = _file_model(entry, manifest, findings)
     name_at = (entry.name or entry.python or entry.onnx or entry.mlir or entry.directory or entry).at
-    named = [model for model in made if _may_be_called(model, known, own, name_at, findings)]
+    named = [model for model in made if _may_be_called(model, known, own.models, name_at, findings)]
     if entry.python is None and entry.directory is None:
         return named
     kept = set(_excluded(entry, [model.name for model in named], findings))
