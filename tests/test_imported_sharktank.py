@@ -144,59 +144,66 @@ def test_the_fields_of_a_benchmark(tmp_path: pathlib.Path) -> None:
     assert definition(lost).run_flags == ("--benchmark_repetitions=10",)
 
 
-@pytest.mark.slow
-def test_quality_tests_and_their_benchmark_run(tmp_path: pathlib.Path) -> None:
-    made = Folder(tmp_path, entry("theirs", "sharktank"))
-    made.write("theirs/scaled.mlir", SCALED)
-    made.write("theirs/pipe.mlir", PIPELINE)
-    made.write("theirs/tuned.mlir", TUNER)
+BASE = {
+    "inputs": [{"source": "in.bin", "value": "4xf32"}],
+    "outputs": [{"source": "out3.bin", "value": "4xf32"}],
+    "device": "local-task",
+    "mlir": "scaled.mlir",
+    "compiler_flags": list(CPU_FLAGS),
+    "real_weights": "w.irpa",
+    "run_function": "main",
+}
+TWICE = {
+    "pipeline_mlir": "pipe.mlir",
+    "pipeline_compiler_flags": list(CPU_FLAGS),
+    "add_pipeline_module": True,
+    "run_function": "twice",
+    "outputs": [{"source": "out9.bin", "value": "4xf32"}],
+    "tuner_file": {"cpu": "tuned.mlir"},
+}
+WRONG = {"outputs": [{"source": "out9.bin", "value": "4xf32"}]}
+TIMES = {
+    "inputs": ["4xf32=1"],
+    "function_run": "twice",
+    "benchmark_flags": ["--benchmark_repetitions=2", "--benchmark_min_time=0.01s"],
+    "device": "local-task",
+    "compilation_required": True,
+    "mlir_file_name": "pipe.mlir",
+    "compiled_file_name": "pipe",
+    "compile_flags": list(CPU_FLAGS),
+    "modules": ["m_scaled"],
+    "golden_time_ms": {"cpu": 1e9},
+    "golden_size": {"cpu": 10},
+}
+FILES: dict[str, dict[str, Any]] = {
+    "m/scaled_cpu": BASE,
+    "m/twice_cpu": BASE | TWICE,
+    "m/splat_cpu": BASE | {"real_weights": None, "outputs": [{"source": "out0.bin", "value": "4xf32"}]},
+    "m/fails_cpu": BASE | WRONG | {"run_test_expecting_to_fail": True},
+    "m/fixed_cpu": BASE | {"run_test_expecting_to_fail": True},
+    "m/only_cpu": BASE | {"compile_only": True, "mlir": "scaled.mlir"},
+    "bench/m/twice_cpu": TIMES,
+}
+
+
+def on_cpu(root: pathlib.Path) -> Folder:
+    """A suite that runs here: its definitions, modules, inputs, outputs and weights."""
+    made = Folder(root, entry("theirs", "sharktank"))
+    for name, module in (("scaled", SCALED), ("pipe", PIPELINE), ("tuned", TUNER)):
+        made.write(f"theirs/{name}.mlir", module)
     values = np.array([1, 2, 3, 4], np.float32)
     made.write("theirs/in.bin", values.tobytes())
     for factor in (3, 9, 0):
         made.write(f"theirs/out{factor}.bin", (factor * values).tobytes())
     write_archive(made.suites / "theirs" / "w.irpa", {"s": np.full(4, 3, np.float32)})
-    base = {
-        "inputs": [{"source": "in.bin", "value": "4xf32"}],
-        "outputs": [{"source": "out3.bin", "value": "4xf32"}],
-        "device": "local-task",
-        "mlir": "scaled.mlir",
-        "compiler_flags": list(CPU_FLAGS),
-        "real_weights": "w.irpa",
-        "run_function": "main",
-    }
-    twice = {
-        "pipeline_mlir": "pipe.mlir",
-        "pipeline_compiler_flags": list(CPU_FLAGS),
-        "add_pipeline_module": True,
-        "run_function": "twice",
-        "outputs": [{"source": "out9.bin", "value": "4xf32"}],
-        "tuner_file": {"cpu": "tuned.mlir"},
-    }
-    wrong = {"outputs": [{"source": "out9.bin", "value": "4xf32"}]}
-    files = {
-        "m/scaled_cpu": base,
-        "m/twice_cpu": base | twice,
-        "m/splat_cpu": base | {"real_weights": None, "outputs": [{"source": "out0.bin", "value": "4xf32"}]},
-        "m/fails_cpu": base | wrong | {"run_test_expecting_to_fail": True},
-        "m/fixed_cpu": base | {"run_test_expecting_to_fail": True},
-        "m/only_cpu": base | {"compile_only": True, "mlir": "scaled.mlir"},
-    }
-    for name, content in files.items():
+    for name, content in FILES.items():
         made.write(f"theirs/{name}.json", content)
-    times = {
-        "inputs": ["4xf32=1"],
-        "function_run": "twice",
-        "benchmark_flags": ["--benchmark_repetitions=2", "--benchmark_min_time=0.01s"],
-        "device": "local-task",
-        "compilation_required": True,
-        "mlir_file_name": "pipe.mlir",
-        "compiled_file_name": "pipe",
-        "compile_flags": list(CPU_FLAGS),
-        "modules": ["m_scaled"],
-        "golden_time_ms": {"cpu": 1e9},
-        "golden_size": {"cpu": 10},
-    }
-    made.write("theirs/bench/m/twice_cpu.json", times)
+    return made
+
+
+@pytest.mark.slow
+def test_quality_tests_and_their_benchmark_run(tmp_path: pathlib.Path) -> None:
+    made = on_cpu(tmp_path)
     records = {name.removeprefix("sharktank/"): each for name, each in made.run(code=1).items()}
     assert {name: (each.outcome, each.exit_status) for name, each in records.items()} == {
         "m/scaled_cpu": (Outcome.PASS, "PASS"),
