@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -143,8 +143,7 @@ def check(matrix: Matrix, targets: dict[str, Target]) -> Iterator[Finding]:
     for plan in matrix.targets:
         yield from _check_build(matrix, plan, targets)
         target = targets[plan.target]
-        worst = max(plan.shards, key=lambda shard: shard.minutes - extras.seconds(shard.extras) / 60)
-        limit = (target.setup_seconds + extras.seconds(worst.extras) + target.shard_timeout) / 60
+        worst, limit = _worst(plan.shards, target, lambda shard: shard.minutes)
         if worst.minutes > limit:
             yield Finding(
                 Location(matrix.source.file),
@@ -159,8 +158,7 @@ def _check_build(matrix: Matrix, plan: TargetPlan, targets: dict[str, Target]) -
     if plan.build is None:
         return
     builder = targets[plan.build.target]
-    worst = max(plan.shards, key=lambda shard: shard.build_minutes - extras.seconds(shard.extras) / 60)
-    limit = (builder.setup_seconds + extras.seconds(worst.extras) + builder.shard_timeout) / 60
+    worst, limit = _worst(plan.shards, builder, lambda shard: shard.build_minutes)
     if worst.build_minutes > limit:
         yield Finding(
             Location(matrix.source.file),
@@ -169,3 +167,11 @@ def _check_build(matrix: Matrix, plan: TargetPlan, targets: dict[str, Target]) -
             f"in targets.yaml, give {builder.name} a longer shard-timeout and job-timeout, or {plan.target} another "
             f"build-on",
         )
+
+
+def _worst(
+    shards: Sequence[ShardPlan], target: Target, minutes_of: Callable[[ShardPlan], float]
+) -> tuple[ShardPlan, float]:
+    """The shard that comes nearest to its job's end on a target or beyond it, and the minutes that it has there."""
+    worst = max(shards, key=lambda shard: minutes_of(shard) - extras.seconds(shard.extras) / 60)
+    return worst, (target.setup_seconds + extras.seconds(worst.extras) + target.shard_timeout) / 60
