@@ -94,7 +94,7 @@ class Joined:
         said = self.text.splitlines()
         end = len(_body(said))
         owned = sum(last - first + 1 for each in self.lines for first, last in each)
-        if not said[0].startswith("module") or owned != end - 1:
+        if not self.text.startswith("module") or owned != end - 1:
             return None
         text, lines = [said[0]], []
         for number in numbers:
