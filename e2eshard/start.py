@@ -53,7 +53,8 @@ def arrange_path() -> None:
 def start(program: str, argv: Sequence[str] | None = None) -> int:
     """Run one of PROGRAMS or CHILDREN in this process; its exit code. ``argv``: by default its arguments."""
     arrange_path()
-    gc.set_threshold(_ALLOCATIONS)
+    if program in PROGRAMS:  # what a case leaves in cycles may be large
+        gc.set_threshold(_ALLOCATIONS)
     module: Any = importlib.import_module(f"{program}.cli" if program in PROGRAMS else program)
     code: int = module.main(argv)
     return code

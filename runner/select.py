@@ -17,7 +17,7 @@ from schemas.matrix import Matrix, cases_digest
 from schemas.target import Target
 from schemas.words import Depth, Mode
 from suites.adhoc import Wish, adhoc_suite, as_suite, definition_suite
-from suites.assemble import Part
+from suites.assemble import EVERYTHING, Part
 from suites.findings import did_you_mean
 from suites.imported.adhoc import is_definition
 from suites.manifest import ADHOC
@@ -69,6 +69,8 @@ def part_of(options: Options) -> Part:
     if options.shard:
         suite, target, _ = _split_shard(options.shard)
         return Part(suite=suite, target=target)
+    if not options.target:
+        return EVERYTHING  # the names say it, and only all cases say which are names of cases
     return Part(suite=None if options.suite == ADHOC else options.suite, target=options.target)
 
 

@@ -63,13 +63,14 @@ def assemble(suites_dir: Path, findings: Findings, *, unlisted: bool = False, pa
     wanted = [manifest for manifest in manifests if part.suite in (None, manifest.suite)]
     planned = {manifest.suite: expand(manifest, targets, known, findings, only=part.target) for manifest in wanted}
     whole = part == EVERYTHING
-    complete = whole and all(manifest is not None for _, manifest in read)
-    planned = _attach_all(_expectation_files(suites_dir, part), targets, wanted, planned, findings, complete=complete)
+    complete = all(manifest is not None for _, manifest in read)
+    files = _expectation_files(suites_dir, part, manifests, targets)
+    planned = _attach_all(files, targets, manifests, planned, findings, complete=complete, only=part.target)
     recorded = read_timings(suites_dir, targets.names if targets.known else None, findings, known.tags_of)
     if whole:
         check_disjoint(manifests, planned, findings, complete=complete)
         check_twins(manifests, planned, findings, complete=complete)
-    if complete and not unlisted:
+    if whole and complete and not unlisted:
         check_listed(suites_dir, planned, known, _excuses(suites_dir, manifests, findings), findings)
     return Assembled(targets=targets, manifests=tuple(manifests), planned=planned, known=known, timings=recorded)
 
@@ -80,15 +81,17 @@ def _declared(part: Part, manifests: list[Manifest], targets: Targets) -> Part:
     return part if suite and (part.target is None or part.target in targets.declared) else EVERYTHING
 
 
-def _expectation_files(suites_dir: Path, part: Part) -> list[Path]:
-    """Those whose names say that they are about the part: `SUITE.TARGET.yaml`."""
+def _expectation_files(suites_dir: Path, part: Part, manifests: list[Manifest], targets: Targets) -> list[Path]:
+    """All but those whose names, `SUITE.TARGET.yaml`, say that they are about something else than the part."""
+    suites = {manifest.suite for manifest in manifests}
+
+    def is_about_another(path: Path) -> bool:
+        suite, _, target = path.stem.partition(".")
+        known = suite in suites and target in targets.declared
+        return known and not (part.suite in (None, suite) and part.target in (None, target))
+
     found = sorted((suites_dir / expectations.FOLDER).glob("*.yaml"))
-    return [path for path in found if _is_about(path.stem, part)]
-
-
-def _is_about(stem: str, part: Part) -> bool:
-    suite, _, target = stem.partition(".")
-    return part.suite in (None, suite) and part.target in (None, target)
+    return [path for path in found if not is_about_another(path)]
 
 
 def _manifest_paths(suites_dir: Path, findings: Findings) -> list[Path]:
@@ -128,8 +131,9 @@ def _attach_all(
     findings: Findings,
     *,
     complete: bool,
+    only: str | None,
 ) -> dict[str, tuple[Planned, ...]]:
-    """The same cases with the expectations of every file attached."""
+    """The same cases with the expectations of every file attached. `only`: what was planned is on one target."""
     by_name = {manifest.suite: manifest for manifest in manifests}
     attached = dict(planned)
     for path in paths:
@@ -147,7 +151,8 @@ def _attach_all(
                 message = f"suite {file.suite} does not run on target {file.target!r}"
                 findings.add(file.target_at, message, did_you_mean(file.target, names))
             continue
-        attached[file.suite] = _attach(file, attached[file.suite], findings)
+        if file.suite in attached and only in (None, file.target):
+            attached[file.suite] = _attach(file, attached[file.suite], findings)
     return attached
 
 

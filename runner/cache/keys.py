@@ -25,11 +25,12 @@ _WRITES = re.compile(
     r"|parameter-export|export-parameters)"
 )
 _HOST = ("host", "native")
-#: Environment variables that the compiler, LLVM and the GPU tool kits read; which devices are shown is none of theirs.
+#: Environment variables that the compiler, LLVM and the GPU tool kits read; which devices are shown is none of theirs,
+#: and how a crash is told is in no entry.
 _VARIABLES = re.compile(
     r"(?:IREE|LLVM|MLIR|ROCM|HIP|CUDA|VULKAN|AMD|AMDGPU|DEVICE_LIB|TRIPLE)_\w+|CCC_OVERRIDE_OPTIONS"
 )
-_DEVICES = re.compile(r"\w+_VISIBLE_DEVICES|CUDA_DEVICE_ORDER|CUDA_LAUNCH_BLOCKING")
+_WITHOUT_EFFECT = re.compile(r"\w+_VISIBLE_DEVICES|CUDA_DEVICE_ORDER|CUDA_LAUNCH_BLOCKING|LLVM_DISABLE_SYMBOLIZATION")
 _SYSTEM_LINKER = "--iree-llvmcpu-link-embedded=false"
 
 
@@ -136,5 +137,5 @@ def _environment(flags: Sequence[str], environment: Mapping[str, str]) -> tuple[
     return tuple(
         (name, value)
         for name, value in sorted(environment.items())
-        if name in linker or (_VARIABLES.fullmatch(name) and not _DEVICES.fullmatch(name))
+        if name in linker or (_VARIABLES.fullmatch(name) and not _WITHOUT_EFFECT.fullmatch(name))
     )

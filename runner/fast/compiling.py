@@ -165,14 +165,15 @@ class Compiler:
 
     def _lowered_of(self, modules: tuple[Renamed, ...]) -> tuple[Joined | None, float]:
         """What an earlier run made of modules, perhaps with others, and their share of its seconds."""
-        for each in self._lowered:
+        for each in reversed(self._lowered):
             if each.modules == modules:
                 joined: Joined | None = each.joined
             elif set(modules) <= set(each.modules):
                 joined = each.joined.part([each.modules.index(one) for one in modules])
             else:
                 continue
-            return joined, each.seconds / len(each.modules) * len(modules)
+            if joined is not None:
+                return joined, each.seconds / len(each.modules) * len(modules)
         return None, 0.0
 
     def _lower(self, modules: tuple[Renamed, ...], began: Began) -> _Run:

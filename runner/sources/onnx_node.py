@@ -26,13 +26,13 @@ def provide(source: Source, store: Store, force: bool) -> pathlib.Path:
     Raises InfraError where the installed onnx has no such case.
     """
     folder = store.root / f"onnx-node-{_version('onnx')}-{_version('numpy')}-{FORMAT}"
-    wanted = _MADE if force else _SEEN
-    if folder not in wanted:
+    case = folder / source.locator
+    # The lock is for the first of a thousand, and for one that is missing: another run may be writing it just now.
+    if folder not in (_MADE if force else _SEEN) or not case.is_dir():
         with store.lock(folder.name):
-            if force or not folder.is_dir():
+            if (force and folder not in _MADE) or not folder.is_dir():
                 _write_all(folder)
         _SEEN.add(folder)
-    case = folder / source.locator
     if os.sep in source.locator or not case.is_dir():
         raise InfraError(
             f"onnx {_version('onnx')} has no node case {source.locator!r}",
