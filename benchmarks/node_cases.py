@@ -1,6 +1,6 @@
 """ONNX node cases in seven ways in one run: how much faster each is than the console scripts, with the same verdicts.
 
-    python benchmarks/node_cases.py [--cases N] [--jobs 2] [--json FILE]
+    python benchmarks/node_cases.py [--cases N] [--jobs 2] [--short] [--json FILE]
 
 (i) the pip packages' console scripts, one process a case, as the known suites run; (ii) the native programs likewise;
 ours (iii) with ``--engine solo``, (iv) with ``--engine auto`` and nothing known, (v) with the failures of that run
@@ -241,6 +241,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", type=int, default=0, metavar="N", help="spread over all (default: all)")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="(default: 2)")
+    parser.add_argument("--short", action="store_true", help="without (ii) and (iii), which take as long as all others")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write figures and verdicts here as well")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -253,9 +254,10 @@ def main() -> int:
         ours = Ours(root, list(ready), given.jobs)
         scripts, natives = (tool("iree-compile"), tool("iree-run-module")), (tools.iree_compile, tools.iree_run_module)
         timings = [measured("console scripts", lambda: by_tools(*scripts, ready, given.jobs))]
-        timings.append(measured("native programs", lambda: by_tools(*natives, ready, given.jobs)))
-        timings.append(measured("ours, solo", lambda: ours.run("solo")))
-        ours.forget("modules", "joined")
+        if not given.short:
+            timings.append(measured("native programs", lambda: by_tools(*natives, ready, given.jobs)))
+            timings.append(measured("ours, solo", lambda: ours.run("solo")))
+            ours.forget("modules", "joined")
         timings.append(measured("ours, auto, nothing known", lambda: ours.run("auto")))
         ours.declare()
         ours.forget_modules()

@@ -20,7 +20,8 @@ from runner.memory import children, high_water_bytes, oom_kills
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _FIRST_SAMPLE = 0.002  # seconds after the start; most runs of small models end within a few milliseconds
-_SAMPLE_EVERY = 0.010
+_SAMPLE_EVERY, _AT_MOST_EVERY = 0.010, 0.1  # seconds
+_SAMPLES_OF_A_RUN = 20  # what it takes in the last part of this size is not seen
 _TAIL = 4096
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -174,7 +175,8 @@ def _watch(pid: int, begun: float, timeout: float | None) -> tuple[int | None, b
             if timeout is not None and not timed_out and time.perf_counter() - begun > timeout:
                 os.kill(pid, signal.SIGKILL)
                 timed_out = True
-            pause = _SAMPLE_EVERY
+            part = (time.perf_counter() - begun) / _SAMPLES_OF_A_RUN
+            pause = max(_SAMPLE_EVERY, min(_AT_MOST_EVERY, part))
     finally:
         os.close(handle)
     return sampled, timed_out

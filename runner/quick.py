@@ -21,6 +21,8 @@ _DEVICES = {
 }
 #: Two batches at a time keep two cores busy: threads within one of them would only wait for each other.
 ONE_THREAD = "--mlir-disable-threading"
+#: A function that a pass has failed on is printed, with its name, which not every error has.
+NAME_FAILED = "--mlir-print-ir-after-failure"
 _PRELOAD = "LD_PRELOAD"
 #: Where `llvm-symbolizer` is installed, it takes three times as long as the compiler took to crash; nobody reads what
 #: it says of joined modules.
@@ -42,8 +44,9 @@ def joining_flags(flags: Sequence[str]) -> tuple[str, ...]:
 
 
 def refuses_flags(said: str) -> bool:
-    """Whether an older compiler said that it does not know what ``joining_flags`` adds."""
-    return f"Unknown command line argument '{SYNCHRONOUS}" in said or "requested IREE plugin '-" in said
+    """Whether an older compiler said that it does not know what is added for joined modules."""
+    unknown = (f"Unknown command line argument '{each}" for each in (SYNCHRONOUS, NAME_FAILED))
+    return any(each in said for each in unknown) or "requested IREE plugin '-" in said
 
 
 @contextlib.contextmanager

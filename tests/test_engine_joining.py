@@ -66,6 +66,32 @@ def test_lines_of_errors_name_the_modules_they_are_in() -> None:
     assert joined.blamed("x.mlir:1:1: error: module") == frozenset()
 
 
+FAILED = """\
+// -----// IR Dump After Some Failed: some-pass{{on=true}} //----- //
+{0}
+  %c0 = arith.constant 0 : index
+<unknown>:0: error: failed to legalize operation 'torch.constant.int'
+// -----// IR Dump After Whole Failed: some-pipeline //----- //
+module {{
+  util.func public @c_main(%x: tensor<2xf32>) -> tensor<2xf32> {{
+"""
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "util.func public @b_main$async(%arg0: !hal.buffer_view) -> !hal.buffer_view attributes {x} {",
+        'func.func @"b_torch/graph one"() {',
+        '"func.func"() <{function_type = (f32) -> f32, sym_name = "b_main"}> ({',
+        "hal.executable private @b_main_dispatch_0 {",
+    ],
+)
+def test_an_error_without_a_place_is_of_the_function_that_a_pass_failed_on(operation: str) -> None:
+    joined = join((rename(SIMPLE, "a_"), rename(SIMPLE, "b_"), rename(SIMPLE, "c_")))
+    assert joined.blamed(FAILED.format(operation)) == {1}
+    assert joined.blamed(FAILED.format("#map = affine_map<(d0) -> (d0)>")) == frozenset()
+
+
 SAID = """\
 /x/joined_1.mlir:{one}:10: error: failed to legalize operation 'a.b'
     %0 = call @{prefix}helper(%x)

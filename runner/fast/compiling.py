@@ -9,10 +9,8 @@ from dataclasses import dataclass, replace
 from runner.fast.joining import Joined, Renamed, join
 from runner.process import ToolResult, head, run_tool
 from runner.protocol import Toolchain
-from runner.quick import ONE_THREAD, joining_flags, quick_environment, refuses_flags
+from runner.quick import NAME_FAILED, ONE_THREAD, joining_flags, quick_environment, refuses_flags
 
-#: At most so many are looked for by halves; fewer than these are quicker compiled alone. Lowering is quicker than that.
-_TOO_FEW, _ONE = 3, 1
 #: The compiler says what it refuses in its first lines; what it dumps after them may be long.
 _SAID = 1 << 20
 #: The phase after which nothing of the imported dialect is left. Most refusals come before it, in a tenth of the time.
@@ -109,7 +107,7 @@ class Compiler:
         numbers = tuple(range(len(modules)))
         if self._phases:
             numbers = self._lowerable(modules, left, began)
-        _narrow(numbers, attempt, left, _TOO_FEW)
+        _narrow(numbers, attempt, left)
         return parts
 
     def refused(self, modules: Sequence[Renamed], name: str, began: Began) -> dict[int, Told]:
@@ -121,7 +119,7 @@ class Compiler:
         found: dict[int, Told] = {}
         numbers = tuple(range(len(modules)))
         while len(numbers) > 1 and self._phases:
-            run = self._lower(tuple(modules[each] for each in numbers), began)
+            run = self._lower(tuple(modules[each] for each in numbers), began, ())
             told = run.joined.told(run.said, run.source, name) if run.result.exit_code else {}
             if not told:
                 break
@@ -139,14 +137,14 @@ class Compiler:
             found.extend(numbers if run.result.ok else ())
             return None if run.result.ok else run
 
-        _narrow(tuple(range(len(modules))), attempt, left, _ONE)
+        _narrow(tuple(range(len(modules))), attempt, left)
         return tuple(sorted(found))
 
     def _part(
         self, numbers: tuple[int, ...], modules: tuple[Renamed, ...], threads: bool, began: Began
     ) -> tuple[Part | None, _Run]:
         """What is compiled of modules, and the run of the compiler that made it or did not."""
-        how, joined, seconds = () if threads else (ONE_THREAD,), join(modules), 0.0
+        how, joined, seconds = (NAME_FAILED,) if threads else (NAME_FAILED, ONE_THREAD), join(modules), 0.0
         if self._phases:
             how = (f"{_FROM}={_LOWERED}", *how)
             found, seconds = self._lowered_of(modules)
@@ -176,10 +174,10 @@ class Compiler:
                 return joined, each.seconds / len(each.modules) * len(modules)
         return None, 0.0
 
-    def _lower(self, modules: tuple[Renamed, ...], began: Began) -> _Run:
+    def _lower(self, modules: tuple[Renamed, ...], began: Began, how: tuple[str, ...] = (NAME_FAILED,)) -> _Run:
         """With its threads: with one, the compiler stops at the first function that it refuses."""
         began()
-        run = self._compiler(join(modules), ".lowered", (f"{_TO}={_LOWERED}",))
+        run = self._compiler(join(modules), ".lowered", (f"{_TO}={_LOWERED}", *how))
         if run.result.ok:
             joined = run.joined.lowered(run.output.read_text())
             self._lowered.append(_Lowered(modules, joined, run.result.seconds))
@@ -189,6 +187,7 @@ class Compiler:
         self._runs += 1
         source, log, output = (self._folder / f"joined_{self._runs}{each}" for each in (".mlir", ".log", suffix))
         source.write_text(joined.text)
+        how = how if self._more else tuple(each for each in how if each != NAME_FAILED)
         argv = [self._tool, str(source), "-o", str(output), *self._flags, *self._more, *how]
         with quick_environment():
             result = run_tool(argv, log=log)
@@ -199,8 +198,8 @@ class Compiler:
         return _Run(source, result, said, joined, output)
 
 
-def _narrow(numbers: tuple[int, ...], attempt: Callable[[tuple[int, ...]], _Run | None], left: Left, few: int) -> None:
-    """Attempt all, then without those that a failed run blames; where it blames none, the halves, down to ``few``."""
+def _narrow(numbers: tuple[int, ...], attempt: Callable[[tuple[int, ...]], _Run | None], left: Left) -> None:
+    """Attempt all, then without those that a failed run blames; where it blames none, the halves, down to one."""
     waiting = [numbers]
     while waiting:
         some = waiting.pop()
@@ -208,7 +207,7 @@ def _narrow(numbers: tuple[int, ...], attempt: Callable[[tuple[int, ...]], _Run 
         if failed is None:
             continue
         blamed = {some[each] for each in failed.blamed}
-        if not blamed and len(some) <= few:
+        if not blamed and len(some) == 1:
             blamed = set(some)
         for each in sorted(blamed):
             left(each, failed.why)

@@ -16,11 +16,13 @@ from runner.frontends.mlir import context
 _DIAGNOSTIC = re.compile(r"^(?P<file>[^\n]*?):(?:(?P<line>\d+):\d+|0): (?P<kind>error|warning): ", re.MULTILINE)
 #: A conversion's last word. Other errors a pattern may have said which was tried in vain, before another one fitted.
 _FATAL = re.compile(r": error: failed to legalize (?:operation|unresolved) ")
+#: A pass that has failed, where the compiler prints what it failed on: the module, a function, an executable of one.
+_FAILED = re.compile(r"^// -----// IR Dump After [^\n]* Failed\b[^\n]*\n(?P<operation>[^\n]*)", re.MULTILINE)
 _PLACE = re.compile(r"^[^\n]*?:(\d+):(\d+): (?=(?:error|warning|note): )", re.MULTILINE)
 _FUNCTION = "func.func"
 #: An operation of the module itself, as MLIR prints it, and the symbol that it defines.
 _TOP = re.compile(r"^  \w")
-_SYMBOL = re.compile(r"@\"?([^\"\s({=:]+)")
+_SYMBOL = re.compile(r"(?:@\"?|sym_name = \")([^\"\s({=:]+)")
 #: Integers of less than a byte, floats of a byte or less: what a code generator lacks for one, it mostly lacks for all.
 RARE = re.compile(r"(?<![\w.%@])(?:\d+x|\?x)*[su]?(?:i[24]|f[468]E\w+)(?!\w)")
 _END = "}"
@@ -48,9 +50,11 @@ class Joined:
     lines: tuple[tuple[tuple[int, int], ...], ...]
 
     def blamed(self, said: str) -> frozenset[int]:
-        """The numbers of the joined modules that the compiler's errors point into."""
+        """The numbers of the joined modules that errors point into, or one of whose functions a pass has failed on."""
         errors = (each for each in _DIAGNOSTIC.finditer(said) if each["kind"] == "error")
-        return frozenset(number for each in errors if (number := self._owner(each["line"])) is not None)
+        owners = [self._owner(each["line"]) for each in errors]
+        owners += [self._named(each["operation"]) for each in _FAILED.finditer(said)]
+        return frozenset(number for number in owners if number is not None)
 
     def alike(self, numbers: Collection[int]) -> frozenset[int]:
         """The modules that have element types without hardware of their own, where one of ``numbers`` has such."""
@@ -83,10 +87,9 @@ class Joined:
         starts = [(at, line) for at, line in enumerate(body, 1) if _TOP.match(line)]
         ends = [*(at - 1 for at, _ in starts[1:]), len(body)]
         for (first, line), last in zip(starts, ends, strict=True):
-            symbol = _SYMBOL.search(line)
-            for number, prefix in enumerate(self.prefixes):
-                if symbol and symbol[1].startswith(prefix):
-                    lines[number].append((first, last))
+            number = self._named(line)
+            if number is not None:
+                lines[number].append((first, last))
         return Joined(text, self.prefixes, tuple(map(tuple, lines)))
 
     def part(self, numbers: Sequence[int]) -> Joined | None:
@@ -104,6 +107,11 @@ class Joined:
                 text += said[first - 1 : last]
             lines.append(tuple(places))
         return Joined("\n".join([*text, *said[end:], ""]), tuple(self.prefixes[n] for n in numbers), tuple(lines))
+
+    def _named(self, line: str) -> int | None:
+        """The module whose prefix begins the symbol that a line defines."""
+        symbol = _SYMBOL.search(line)
+        return next((n for n, each in enumerate(self.prefixes) if symbol and symbol[1].startswith(each)), None)
 
     def _owner(self, line: str | None) -> int | None:
         at = int(line or 0)
