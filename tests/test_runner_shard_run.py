@@ -29,7 +29,7 @@ def wait_until_gone(marker: str, seconds: float = 5) -> list[str]:
 
 def test_every_case_of_a_shard_has_one_record(tmp_path: pathlib.Path) -> None:
     faults = ["passes-1", "passes-2", "segfault", "exit0", "hang", "eat", "garbage", "raises", "gulp", "full_disk"]
-    suite = FakeSuite(tmp_path, [faults], stage="1s")
+    suite = FakeSuite(tmp_path, [faults], stage="2s")
     done = suite.run("--shard", "fakes/cpu/0", "--durations", "2")
     assert done.returncode == 1, done.stderr
     records = suite.records()
