@@ -164,6 +164,16 @@ assert runner.cli.main(sys.argv[1:]) == 0
     assert loaded(code, *suite.argv("--shard", "fakes/cpu/1")[3:]) == []
 
 
+def test_what_writes_the_reports_loads_ahead() -> None:
+    code = """
+import threading, runner.reports
+runner.reports.load_ahead()
+[thread.join() for thread in threading.enumerate() if thread is not threading.current_thread()]
+assert "results.writers.xlsx" in sys.modules
+"""
+    assert "openpyxl" in loaded(code)
+
+
 def test_help_shows_examples_and_is_quick(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["--help"])
