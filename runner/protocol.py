@@ -53,6 +53,14 @@ class Caching(msgspec.Struct, frozen=True, kw_only=True):
     force: bool = False  # compile whatever is known, and keep that instead
 
 
+class Companion(msgspec.Struct, frozen=True, kw_only=True):
+    """A member of a call of several: its key, the number of its arguments, its results' MLIR element types."""
+
+    key: str
+    arguments: int
+    results: tuple[str, ...]
+
+
 class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One case of a batch. ``key`` is what its module is kept under; the rest says where that lies already."""
 
@@ -63,6 +71,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     function: str = ""  # what its entry point is called there
     results: tuple[str, ...] = ()  # and the MLIR element types of its results
     modules: int = 1  # how many were compiled with it then
+    company: tuple[Companion, ...] = ()  # all that the function is called with, in its order; none: itself alone
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from runner.fast.joining import Joined, Renamed, join
+from runner.fast.merging import Call, merged
 from runner.process import ToolResult, head, run_tool
 from runner.protocol import Toolchain
 from runner.quick import NAME_FAILED, ONE_THREAD, joining_flags, quick_environment, refuses_flags
@@ -26,11 +27,15 @@ Began = Callable[[], None]
 
 @dataclass(frozen=True)
 class Part:
-    """Modules by their numbers that were compiled together, what came of it, and the seconds for each of them."""
+    """Modules by their numbers that were compiled together, what came of it, and the seconds for each of them.
+
+    Those of a call can only be called together.
+    """
 
     numbers: tuple[int, ...]
     compiled: pathlib.Path
     share: float
+    calls: tuple[Call, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -84,9 +89,14 @@ class Compiler:
         self._phases = not any(flag.partition("=")[0] in (_TO, _FROM) for flag in flags)
         self._runs = 0
         self._lowered: list[_Lowered] = []
+        self._merge: frozenset[int] = frozenset()
 
-    def compile(self, modules: Sequence[Renamed], left: Left, began: Began) -> list[Part]:
+    def compile(
+        self, modules: Sequence[Renamed], left: Left, began: Began, *, merge: Collection[int] = ()
+    ) -> list[Part]:
         """Every module that can be compiled with others, in parts; ``left`` hears of the rest, by number and why.
+
+        Those of the numbers ``merge`` may be put behind common functions.
 
         What the compiler's errors point at is left out and the others are tried again, also where it crashed after
         them. Where it says nothing of the kind, the halves are tried. Late errors are dear: with a module that has a
@@ -94,6 +104,7 @@ class Compiler:
         """
         parts: list[Part] = []
         threads = False
+        self._merge = frozenset(merge)
 
         def attempt(numbers: tuple[int, ...]) -> _Run | None:
             nonlocal threads
@@ -145,6 +156,7 @@ class Compiler:
     ) -> tuple[Part | None, _Run]:
         """What is compiled of modules, and the run of the compiler that made it or did not."""
         how, joined, seconds = (NAME_FAILED,) if threads else (NAME_FAILED, ONE_THREAD), join(modules), 0.0
+        calls: tuple[Call, ...] = ()
         if self._phases:
             how = (f"{_FROM}={_LOWERED}", *how)
             found, seconds = self._lowered_of(modules)
@@ -153,13 +165,15 @@ class Compiler:
                 if not first.result.ok:
                     return None, first
                 found, seconds = self._lowered[-1].joined, first.result.seconds
-            joined = found
+            joined, calls = merged(found, [at for at, number in enumerate(numbers) if number in self._merge])
         began()
         last = self._compiler(joined, ".vmfb", how)
         made = last.result.ok and last.output.is_file()
         if not made:
             return None, replace(last, late=True)
-        return Part(numbers, last.output, (seconds + last.result.seconds) / len(numbers)), last
+        share = (seconds + last.result.seconds) / len(numbers)
+        calls = tuple(Call(each.function, tuple(numbers[at] for at in each.modules)) for each in calls)
+        return Part(numbers, last.output, share, calls), last
 
     def _lowered_of(self, modules: tuple[Renamed, ...]) -> tuple[Joined | None, float]:
         """What an earlier run made of modules, perhaps with others, and their share of its seconds."""

@@ -40,8 +40,8 @@ def batches(candidates: Sequence[Candidate], store: str) -> Iterator[tuple[Batch
             yield batch, sum(each.seconds for each in part)
 
 
-def _by_module(each: Candidate) -> tuple[str, str, str]:
-    return each.order, each.member.compiled, each.member.case.id
+def _by_module(each: Candidate) -> tuple[str, ...]:
+    return each.order, each.member.compiled, each.member.function, each.member.case.id
 
 
 def _by_name(each: Candidate) -> str:

@@ -83,7 +83,7 @@ class Joined:
     def lowered(self, text: str) -> Joined:
         """The same modules after some passes, whose output is ``text``: their lines are those of their symbols."""
         lines: list[list[tuple[int, int]]] = [[] for _ in self.prefixes]
-        body = _body(text.splitlines())
+        body = body_of(text.splitlines())
         starts = [(at, line) for at, line in enumerate(body, 1) if _TOP.match(line)]
         ends = [*(at - 1 for at, _ in starts[1:]), len(body)]
         for (first, line), last in zip(starts, ends, strict=True):
@@ -95,7 +95,7 @@ class Joined:
     def part(self, numbers: Sequence[int]) -> Joined | None:
         """Some of the modules, as they stand here; None where a line belongs to none of all, and may be for any."""
         said = self.text.splitlines()
-        end = len(_body(said))
+        end = len(body_of(said))
         owned = sum(last - first + 1 for each in self.lines for first, last in each)
         if not self.text.startswith("module") or owned != end - 1:
             return None
@@ -125,7 +125,7 @@ class Joined:
         return text.replace(f"@{prefix}", "@").replace(f'@"{prefix}', '@"')
 
 
-def _body(lines: list[str]) -> list[str]:
+def body_of(lines: list[str]) -> list[str]:
     """What stands before the last line of a module; after that line come constants."""
     return lines[: lines.index(_END)] if _END in lines else lines
 

@@ -1,8 +1,8 @@
 """A model's content, a compiler and flags become what an earlier run made of them, or nothing.
 
 ``<store>/joined/<xx>/<key>.json`` names an entry point and the file of a module that holds it,
-``<store>/joined/modules/<sha256>.vmfb``; or it says how the model was refused. Both files are whole or not there; a
-module that is not what its name says is none.
+``<store>/joined/modules/<sha256>.vmfb``; or it says how the model was refused. Beside a module are the inputs of its
+functions that run several cases at once. Files are whole or not there; a module that is not what its name says is none.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from runner.cache import keys
 from runner.cache.compiled import may_be_of_the_machine
 from runner.cache.hashes import TooManyFilesError
 from runner.cache.inventory import JOINED
-from runner.protocol import Caching, Failed, Finished
+from runner.protocol import Caching, Companion, Failed, Finished
 from schemas.codec import decode, encode
 from schemas.record import ErrorInfo, StageResult
 from schemas.words import MODULES_COMPILED, MODULES_FROM_CACHE, Stage, StageStatus
 
 #: Counts up when the same model would be joined, named or kept in another way.
-FORMAT = 2
+FORMAT = 3
 #: The stages that depend on nothing but what the key stands for.
 BEFORE = (Stage.IMPORT_MODEL, Stage.PREPROCESS_MODEL, Stage.COMPILATION)
 
@@ -39,6 +39,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="pl
     function: str
     results: tuple[str, ...]
     modules: int = 1  # how many were compiled in one run
+    company: tuple[Companion, ...] = ()  # all that the function is called with, in its order; none: itself alone
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="refusal"):
@@ -87,7 +88,7 @@ class Keys:
     def of(self, model: pathlib.Path) -> str:
         """The key of one model; raises OSError where it cannot be read."""
         digest = hashlib.sha256(model.read_bytes()).hexdigest()
-        return keys.key_of(msgspec.structs.replace(self._ingredients, module=digest))
+        return keys.key_of(msgspec.structs.replace(self._ingredients, module=digest, name=model.name))
 
 
 def keys_for(
@@ -118,6 +119,8 @@ class Known:
             found = _DECODER.decode(path.read_bytes())
             if isinstance(found, Place):
                 os.utime(self.module(found.module))
+                if found.company:
+                    os.utime(self.inputs(self.module(found.module), found.function))
             os.utime(path)
         except (OSError, msgspec.MsgspecError):
             return None
@@ -136,6 +139,14 @@ class Known:
     def module(self, digest: str) -> pathlib.Path:
         """Where a module lies."""
         return self.folder / "modules" / f"{digest}.vmfb"
+
+    def inputs(self, module: pathlib.Path, function: str) -> pathlib.Path:
+        """Where the inputs lie with which a function of a module that runs several cases was called."""
+        return module.with_name(f"{module.stem}.{function}.npz")
+
+    def keep_inputs(self, digest: str, function: str, data: bytes) -> None:
+        """Keep them; raises OSError."""
+        _write(self.inputs(self.module(digest), function), data)
 
     def read(self, path: pathlib.Path) -> bytes:
         """A module's bytes; raises OSError, also where they are not what the file's name says."""

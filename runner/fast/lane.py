@@ -192,6 +192,7 @@ class Lane:
             function=place.function,
             results=place.results,
             modules=place.modules,
+            company=place.company,
         )
 
 

@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from runner.backends import compile_flags, iree
+from runner.fast import company
+from runner.fast.company import Company
 from runner.fast.compiling import Compiler, Told
 from runner.fast.joining import Renamed, rename
 from runner.fast.known import Known, Place, Refusal
-from runner.protocol import PACKAGE, Batch, Failed, Job
+from runner.protocol import PACKAGE, Batch, Companion, Failed, Job
 from runner.stages.steps import STEPS
+from runner.tensors import Array
 from runner.work import EntryPoint, Imported, Work, present
-from schemas.words import Stage
+from schemas.words import Depth, Stage
 
 if TYPE_CHECKING:
     from runner.fast.session import Session
@@ -34,8 +37,10 @@ class Running:
         self._loaded: pathlib.Path | None = None
         self._compiler = Compiler(job.toolchain, self.flags, pathlib.Path(job.folder))
         self._kept: dict[pathlib.Path, str] = {}
-        inside = job.target.device in _IN_PROCESS and job.toolchain.origin == PACKAGE
-        self._infer = self._call if inside else self._run_module
+        self._companies: dict[int, tuple[str, tuple[Companion, ...]]] = {}
+        self._runtime_flags = (f"--device={job.target.device}",)
+        self._inside = job.target.device in _IN_PROCESS and job.toolchain.origin == PACKAGE
+        self._infer = self._infer_here if self._inside else self._run_module
 
     def step(self, stage: Stage) -> Callable[[Work], None]:
         """What a stage does: the same as alone, but for inference."""
@@ -59,8 +64,13 @@ class Running:
         for number, told in self._compiler.refused(list(same), name, began).items():
             yield from ((one, told) for one in groups[number])
 
-    def compile(self, ones: list[One], left: Callable[[int, str], None], began: Callable[[], None]) -> None:
-        """Compile what was imported; each member then has its compiled module and its share of the time."""
+    def compile(
+        self, ones: list[One], left: Callable[[int, str], None], began: Callable[[], None], *, apart: bool = False
+    ) -> list[Company]:
+        """Compile what was imported; each member then has its compiled module and its share of the time.
+
+        Those in the companies can only be called together. There are none where they are to stay ``apart``.
+        """
         same: dict[Renamed, list[One]] = {}  # the same model may be tested with several inputs
         for one in ones:
             same.setdefault(present(one.functions, "renamed functions"), []).append(one)
@@ -71,12 +81,35 @@ class Running:
             for one in groups[group]:
                 left(number_of[one.number], why)
 
-        for part in self._compiler.compile(list(same), leave, began):
+        merge = self._inside and not apart and self._job.case.depth is Depth.EXECUTE
+        single = [number for number, group in enumerate(groups) if len(group) == 1 and merge]
+        companies = []
+        for part in self._compiler.compile(list(same), leave, began, merge=single):
+            for call in part.calls:
+                members = {one.member.key or str(one.number): one for (one,) in map(groups.__getitem__, call.modules)}
+                companies.append(Company(part.compiled, call.function, tuple(members), members))
             for one in (one for group in part.numbers for one in groups[group]):
                 one.work.compiled = part.compiled
                 one.work.compiler_flags = self.flags
                 one.seconds[Stage.COMPILATION] = part.share
                 one.modules = len(part.numbers)
+        return companies
+
+    def known(self, ones: list[One]) -> list[Company]:
+        """Companies of members that were compiled in an earlier run."""
+        return company.known(ones, self._known.inputs) if self._known is not None else []
+
+    def call(self, some: Company) -> None:
+        """Inference of a company, whose place is kept for later runs; raises as ``Company.call``."""
+        given = some.call(self._call)
+        for one in some.ones.values():
+            one.work.runtime_flags = self._runtime_flags
+        if self._known is None or some.stored is not None or not all(one.member.key for one in some.ones.values()):
+            return
+        with contextlib.suppress(OSError):  # a full store
+            self._known.keep_inputs(self._module(some.compiled), some.function, company.packed(given))
+            found = some.companions()
+            self._companies |= {one.number: (some.function, found) for one in some.ones.values()}
 
     def keep(self, one: One) -> None:
         """Keep a member's module, and where its entry point lies in it, for later runs."""
@@ -84,13 +117,19 @@ class Running:
         if self._known is None or one.member.compiled or not one.member.key:
             return
         compiled, entry = present(one.work.compiled, "compiled module"), present(one.work.imported, "module").entry
+        if one.together and one.number not in self._companies:
+            return
+        function, found = self._companies.get(one.number, (entry.name, ()))
         with contextlib.suppress(OSError):  # a full store: the case has passed all the same
-            if compiled not in self._kept:
-                self._kept[compiled] = self._known.keep_module(compiled.read_bytes())
-            self._known.keep(
-                one.member.key,
-                Place(module=self._kept[compiled], function=entry.name, results=entry.results, modules=one.modules),
-            )
+            module, results = self._module(compiled), entry.results
+            place = Place(module=module, function=function, results=results, modules=one.modules, company=found)
+            self._known.keep(one.member.key, place)
+
+    def _module(self, compiled: pathlib.Path) -> str:
+        """Keep a module; its SHA-256. Raises OSError."""
+        if compiled not in self._kept:
+            self._kept[compiled] = present(self._known, "store").keep_module(compiled.read_bytes())
+        return self._kept[compiled]
 
     def keep_failure(self, one: One, failed: Failed) -> None:
         """Keep how a member was refused, for later runs, where that is the model's own doing."""
@@ -100,19 +139,24 @@ class Running:
         with contextlib.suppress(OSError):
             self._known.keep(one.member.key, refusal)
 
-    def _call(self, work: Work) -> None:
+    def _infer_here(self, work: Work) -> None:
         """Inference in this process."""
+        compiled, entry = present(work.compiled, "compiled module"), present(work.imported, "module").entry
+        work.runtime_flags = self._runtime_flags
+        work.outputs = self._call(compiled, entry.name, present(work.inputs, "inputs"), entry.results)
+
+    def _call(
+        self, compiled: pathlib.Path, function: str, inputs: tuple[Array, ...], results: tuple[str, ...]
+    ) -> tuple[Array, ...]:
         from runner.fast.session import Session  # noqa: PLC0415 - the runtime, and only where something is run
 
-        compiled, entry = present(work.compiled, "compiled module"), present(work.imported, "module").entry
-        work.runtime_flags = (f"--device={self._job.target.device}",)
         if self._session is None:
             self._session = Session(self._job.target.device)
         if self._loaded != compiled:
             kept = self._known is not None and compiled.is_relative_to(pathlib.Path(self._known.folder))
             self._session.load(self._known.read(compiled) if self._known and kept else compiled.read_bytes())
             self._loaded = compiled
-        work.outputs = self._session.call(entry.name, present(work.inputs, "inputs"), entry.results)
+        return self._session.call(function, inputs, results)
 
     def _run_module(self, work: Work) -> None:
         """Inference by the native tool, on the one module that all share."""

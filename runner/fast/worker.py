@@ -21,6 +21,7 @@ from schemas.record import StageResult
 from schemas.words import MODULES_COMPILED, MODULES_FROM_CACHE, Stage, StageStatus
 
 if TYPE_CHECKING:
+    from runner.fast.company import Company
     from runner.fast.joining import Renamed
     from runner.fast.run import Running
     from runner.work import Work
@@ -40,6 +41,7 @@ class One:
     seconds: dict[Stage, float] = field(default_factory=dict)
     functions: Renamed | None = None
     modules: int = 0
+    together: bool = False  # whether its module has a function of its own no more
 
 
 def run_batch(job: Job, batch: Batch, emit: Emit) -> None:
@@ -55,12 +57,15 @@ def run_batch(job: Job, batch: Batch, emit: Emit) -> None:
     ones = [_one(job, number, member) for number, member in enumerate(batch.members)]
     _expect(running, [each for each in ones if each.member.case.expectation is not None], emit)
     together = [each for each in ones if each.member.case.expectation is None]
-    _compile(running, [each for each in together if not each.member.compiled], emit)
-    for one in sorted(together, key=lambda each: str(each.work.compiled)):
-        if one.work.compiled is not None:
-            emit(StageStarted(stage=Stage.COMPILED_INFERENCE))
-            if _attempt(one, emit, functools.partial(_finish, running, one)):
-                emit(_passed(one))
+    cold = _import_all(running, [each for each in together if not each.member.compiled], emit)
+    companies = _compile(running, cold, emit)
+    companies += running.known([each for each in together if each.together and each.member.compiled])
+    apart = [one for some in companies for one in _run_together(running, some, emit)]
+    _compile(running, apart, emit, apart=True)
+    alone = [each for each in together if each.work.compiled is not None and not each.together]
+    for one in sorted(alone, key=lambda each: str(each.work.compiled)):
+        emit(StageStarted(stage=Stage.COMPILED_INFERENCE))
+        _go_on(running, one, emit)
     emit(Finished())
 
 
@@ -75,17 +80,54 @@ def _one(job: Job, number: int, member: Member) -> One:
     if member.compiled:
         work.compiled = pathlib.Path(member.compiled)
         work.imported = Imported(work.folder, EntryPoint(member.function, member.results))
-    return One(number, member, work, stages_of(member.case.depth), modules=member.modules)
+    stages = stages_of(member.case.depth)
+    together = bool(member.company) and Stage.COMPILED_INFERENCE in stages
+    return One(number, member, work, stages, modules=member.modules, together=together)
 
 
-def _compile(running: Running, ones: list[One], emit: Emit) -> None:
-    """Import the cold members and compile them together; those that cannot be are left."""
-    imported = [one for one in ones if _attempt(one, emit, functools.partial(_import, running, one))]
+def _import_all(running: Running, ones: list[One], emit: Emit) -> list[One]:
+    """Those that can be imported; the others are left."""
+    return [one for one in ones if _attempt(one, emit, functools.partial(_import, running, one))]
+
+
+def _compile(running: Running, ones: list[One], emit: Emit, *, apart: bool = False) -> list[Company]:
+    """Compile members together; those that cannot be are left. The companies can only be called together."""
 
     def left(number: int, why: str) -> None:
-        emit(Left(member=imported[number].number, why=why))
+        emit(Left(member=ones[number].number, why=why))
 
-    running.compile(imported, left, lambda: emit(StageStarted(stage=Stage.COMPILATION)))
+    began = functools.partial(emit, StageStarted(stage=Stage.COMPILATION))
+    companies = running.compile(ones, left, began, apart=apart) if ones else []
+    for one in (one for some in companies for one in some.ones.values()):
+        one.together = True
+    return companies
+
+
+def _run_together(running: Running, some: Company, emit: Emit) -> list[One]:
+    """Call a company at once, and go on with each; those to be compiled anew, apart, where that cannot be done."""
+    emit(StageStarted(stage=Stage.COMPILED_INFERENCE))
+    ready = [one for one in some.ones.values() if _attempt(one, emit, functools.partial(_before_call, running, one))]
+    try:
+        running.call(some)
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, one of them has it again when they are apart
+        traceback.print_exc()
+        if some.stored is None:
+            for one in ready:
+                one.together, one.work.compiled = False, None
+            return ready
+        for one in ready:
+            emit(Left(member=one.number, why=f"together: {type(error).__name__}: {error}"[:200]))
+        return []
+    for one in ready:
+        _go_on(running, one, emit)
+    return []
+
+
+def _go_on(running: Running, one: One, emit: Emit) -> None:
+    if _attempt(one, emit, functools.partial(_finish, running, one)):
+        emit(_passed(one))
 
 
 def _attempt(one: One, emit: Emit, step: Callable[[], None]) -> bool:
@@ -141,13 +183,21 @@ def _import(running: Running, one: One) -> None:
     running.rename(one)
 
 
+def _before_call(running: Running, one: One) -> None:
+    _run_stages(running, one, one.stages[: one.stages.index(Stage.COMPILED_INFERENCE)])
+
+
 def _finish(running: Running, one: One) -> None:
-    for stage in one.stages:
+    _run_stages(running, one, one.stages)
+    running.keep(one)
+
+
+def _run_stages(running: Running, one: One, stages: tuple[Stage, ...]) -> None:
+    for stage in stages:
         if one.member.compiled and stage in _KEPT:
             one.seconds[stage] = 0.0
         elif stage not in one.seconds:
             _timed(one, stage, running.step(stage))
-    running.keep(one)
 
 
 def _timed(one: One, stage: Stage, step: Callable[[Work], None]) -> None:

@@ -39,8 +39,12 @@ def run(job: Job, emit: Callable[[Event], None]) -> None:
         what = ""
     if job.batch is not None and what:
         _note(job)
-        if where == "inference":
+        if what == "wrong":
+            wrong()
+        elif where == "inference":
             _in_inference(FAULTS[what])
+        elif where == "company":
+            _in_company(FAULTS[what])
         elif where == "tool":
             _in_tool(what, pathlib.Path(job.folder))
         elif where == "refusals":
@@ -65,10 +69,12 @@ def _note(job: Job) -> None:
 def _in_compilation(fault: Callable[[], None]) -> None:
     plain = compiling.Compiler.compile
 
-    def compiled(self: Any, modules: Sequence[Renamed], left: compiling.Left, began: compiling.Began) -> Any:
+    def compiled(
+        self: Any, modules: Sequence[Renamed], left: compiling.Left, began: compiling.Began, **more: Any
+    ) -> Any:
         began()
         fault()
-        return plain(self, modules, left, began)
+        return plain(self, modules, left, began, **more)
 
     compiling.Compiler.compile = compiled  # type: ignore[method-assign]
 
@@ -85,12 +91,24 @@ def _in_refusals() -> None:
 
 
 def _in_inference(fault: Callable[[], None]) -> None:
-    """In the third call of a process."""
+    """In the second call of a process: the first is of eight cases."""
     plain, calls = session.Session.call, [0]
 
     def called(self: Any, function: str, inputs: tuple[Array, ...], results: tuple[str, ...]) -> tuple[Array, ...]:
         calls[0] += 1
-        if calls[0] == 3:
+        if calls[0] == 2:
+            fault()
+        return plain(self, function, inputs, results)
+
+    session.Session.call = called  # type: ignore[method-assign]
+
+
+def _in_company(fault: Callable[[], None]) -> None:
+    """In every call of several cases."""
+    plain = session.Session.call
+
+    def called(self: Any, function: str, inputs: tuple[Array, ...], results: tuple[str, ...]) -> tuple[Array, ...]:
+        if len(results) > 1:
             fault()
         return plain(self, function, inputs, results)
 
@@ -172,7 +190,7 @@ def garbage() -> None:
 
 
 def wrong() -> None:
-    """Compute something else."""
+    """Compute something else from now on."""
     plain = session.Session.call
 
     def called(self: Any, function: str, inputs: tuple[Array, ...], results: tuple[str, ...]) -> tuple[Array, ...]:
