@@ -31,6 +31,7 @@ _VARIABLES = re.compile(
     r"(?:IREE|LLVM|MLIR|ROCM|HIP|CUDA|VULKAN|AMD|AMDGPU|DEVICE_LIB|TRIPLE)_\w+|CCC_OVERRIDE_OPTIONS"
 )
 _WITHOUT_EFFECT = re.compile(r"\w+_VISIBLE_DEVICES|CUDA_DEVICE_ORDER|CUDA_LAUNCH_BLOCKING|LLVM_DISABLE_SYMBOLIZATION")
+_BETWEEN_PATHS, _BETWEEN_WORDS = re.compile(r"[=,;:@]"), re.compile(r"[=,:;\"'{} ]")
 _SYSTEM_LINKER = "--iree-llvmcpu-link-embedded=false"
 
 
@@ -114,7 +115,7 @@ def _paths(flag: str) -> Iterator[str]:
     name, separator, value = flag.partition("=")
     if not separator:
         value = "" if flag.startswith("-") else name
-    candidates = dict.fromkeys((value, value.rpartition("=")[2], *re.split(r"[=,;:@]", value)))
+    candidates = dict.fromkeys((value, value.rpartition("=")[2], *_BETWEEN_PATHS.split(value)))
     for candidate in candidates:
         if candidate and "\0" not in candidate and _is_input(candidate):
             yield candidate
@@ -129,7 +130,7 @@ def _is_input(text: str) -> bool:
 
 
 def _is_for_host(flags: Sequence[str]) -> bool:
-    return any(part in _HOST for flag in flags for part in re.split(r"[=,:;\"'{} ]", flag))
+    return any(part in _HOST for flag in flags for part in _BETWEEN_WORDS.split(flag))
 
 
 def _environment(flags: Sequence[str], environment: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
