@@ -52,15 +52,3 @@ def test_the_halves_of_a_late_refusal_are_taken_from_what_is_lowered(tmp_path: p
         for number, name in enumerate(names):
             assert (f"m{number}_{name}".encode() in functions) is (number in part.numbers)
         assert 0 < part.share < 60
-
-
-@pytest.mark.slow
-def test_many_modules_are_lowered_at_once_and_compiled_in_parts(tmp_path: pathlib.Path) -> None:
-    modules = [rename(_MODULE.format(name="f", size=4 + n).encode(), f"m{n}_") for n in range(26)]
-    made = Compiler(tools(), FLAGS, tmp_path)
-    parts = made.compile(modules, lambda *_: None, lambda: None, merge=range(26))
-    assert [len(each.numbers) for each in parts] == [24, 2]
-    assert [len(call.modules) for part in parts for call in part.calls] == [8, 8, 8, 2]
-    assert [number for part in parts for call in part.calls for number in call.modules] == list(range(26))
-    assert len(list(tmp_path.glob("*.lowered"))) == 1
-    assert b"together_2" in parts[0].compiled.read_bytes()

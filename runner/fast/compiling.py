@@ -19,8 +19,6 @@ _SAID = 1 << 20
 #: canonicalisation would collect anew. The code that comes out is the same.
 _TO, _FROM = "--compile-to", "--compile-from"
 _LOWERED = "input"
-#: Lowered modules in one run of the compiler: a study found no gain above 24, and a late failure is dear.
-_AT_ONCE = 24
 
 
 Left = Callable[[int, str], None]
@@ -120,8 +118,7 @@ class Compiler:
         numbers = tuple(range(len(modules)))
         if self._phases:
             numbers = self._lowerable(modules, left, began)
-        for at in range(0, len(numbers), _AT_ONCE):
-            _narrow(numbers[at : at + _AT_ONCE], attempt, left)
+        _narrow(numbers, attempt, left)
         return parts
 
     def refused(self, modules: Sequence[Renamed], name: str, began: Began) -> dict[int, Told]:

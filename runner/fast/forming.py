@@ -9,10 +9,9 @@ import msgspec
 
 from runner.protocol import Batch, Member
 
-#: Members of a batch that have to be compiled; twice as many where there are enough for so many batches all the same:
-#: what lowers them costs more for each run of the compiler than for each module.
-MEMBERS, _MANY = 24, 8
-#: Expected seconds, alone, of so many members: what a lost batch may cost.
+#: Modules in one run of the compiler: a study found no gain above 24, and a failure costs more the more there are.
+MODULES = 24
+#: Expected seconds, alone, of all members of a batch: what a lost batch may cost.
 SECONDS = 20.0
 #: A small model counts for no more than this: nobody has measured it yet, or it was slow once.
 MOST = 2.0
@@ -36,13 +35,9 @@ def batches(candidates: Sequence[Candidate], store: str) -> Iterator[tuple[Batch
         groups[each.family, each.member.case.expectation is not None, bool(each.member.compiled)].append(each)
     for (*_, warm), found in sorted(groups.items()):
         ordered = sorted(found, key=_by_module if warm else _by_name)
-        for part in _parts(ordered, RUNS if warm else _members(len(found))):
+        for part in _parts(ordered, RUNS if warm else MODULES):
             batch = Batch(members=tuple(each.member for each in part), store=store)
             yield batch, sum(each.seconds for each in part)
-
-
-def _members(cases: int) -> int:
-    return min(2 * MEMBERS, max(MEMBERS, cases // _MANY))
 
 
 def _by_module(each: Candidate) -> tuple[str, ...]:
@@ -59,7 +54,7 @@ def _parts(ordered: Sequence[Candidate], most: int) -> Iterator[list[Candidate]]
     seconds = 0.0
     for each in ordered:
         cold = 0.0 if each.member.compiled else min(each.seconds, MOST)
-        if part and (len(part) == most or seconds + cold > SECONDS * most / MEMBERS):
+        if part and (len(part) == most or seconds + cold > SECONDS):
             yield part
             part, seconds = [], 0.0
         part.append(each)
