@@ -40,8 +40,8 @@ class Company:
     def call(self, call: Call) -> tuple[Array, ...]:
         """Give each that is there its outputs and its share of the time; the inputs of all.
 
-        Raises what the runtime raises, LookupError where one that is there has no inputs, and OSError and ValueError
-        where those of the others cannot be read.
+        Raises what the runtime raises, LookupError where one that is there has no inputs, and as ``arguments`` where
+        those of the others cannot be read.
         """
         inputs = self._inputs()
         results = [self._results(key) for key in self.order]
@@ -112,7 +112,7 @@ def packed(arrays: Sequence[Array]) -> bytes:
 
 
 def arguments(path: pathlib.Path) -> tuple[Array, ...]:
-    """What ``packed`` has made a file of; raises OSError and ValueError where it is damaged."""
+    """What ``packed`` has made a file of; raises OSError, ValueError and BadZipFile where it is damaged."""
     with np.load(path, allow_pickle=False) as file:
         return tuple(file[f"a{n}"].view(ELEMENT_TYPES[kind].dtype) for n, kind in enumerate(file[_TYPES]))
 
