@@ -93,7 +93,7 @@ class ShardFolder:
 
     def make(self, case: Case) -> tuple[pathlib.Path, pathlib.Path]:
         """A case's working folder and log folder, both empty."""
-        folders = (self._work(case), self._logs(case))
+        folders = self.places(case)
         for folder in folders:
             try:
                 folder.mkdir(parents=True)
@@ -101,6 +101,10 @@ class ShardFolder:
                 shutil.rmtree(folder)
                 folder.mkdir()
         return folders
+
+    def places(self, case: Case) -> tuple[pathlib.Path, pathlib.Path]:
+        """Where a case's working folder and its log folder lie, made or not."""
+        return self._work(case), self._logs(case)
 
     def make_batch(self) -> tuple[pathlib.Path, pathlib.Path]:
         """A batch's working folder and log folder, both empty."""

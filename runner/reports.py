@@ -6,9 +6,10 @@ import contextlib
 import pathlib
 import sys
 import threading
+from collections.abc import Iterable
 
 from schemas.matrix import Matrix
-from schemas.record import ShardResults
+from schemas.record import Record, ShardHeader, ShardResults
 
 
 def load_ahead() -> None:
@@ -20,6 +21,19 @@ def _load() -> None:
     with contextlib.suppress(ImportError):  # whoever needs it says so
         from results import shard  # noqa: F401, PLC0415 - loaded for what comes at the end
         from results.writers import ops_json, registry  # noqa: F401, PLC0415 - likewise
+
+
+def results_of(header: ShardHeader, records: Iterable[Record]) -> ShardResults:
+    """All that a shard came to; its records in the order of their cases."""
+    return ShardResults(
+        suite=header.suite,
+        target=header.target,
+        shard=header.shard,
+        matrix_digest=header.matrix_digest,
+        attempt=header.attempt,
+        provenance=header.provenance,
+        records=tuple(sorted(records, key=lambda each: each.case)),
+    )
 
 
 def write_reports(folder: pathlib.Path, results: ShardResults, matrix: Matrix | None) -> str:

@@ -30,7 +30,7 @@ from runner.pool import Zygote
 from runner.progress import Progress, Tally, make_progress
 from runner.protocol import Caching, Ending, Event, Job, OpByOp, Toolchain
 from runner.quarantine import Quarantine
-from runner.reports import load_ahead, write_reports
+from runner.reports import load_ahead, results_of, write_reports
 from runner.reproduce import bundle_command, reproduce_command
 from runner.resume import left_to_do, load_resumable
 from runner.retry import Reruns, doubtful
@@ -42,7 +42,7 @@ from runner.store import default_store
 from runner.supply import Sources, Supplier
 from schemas.case import Case, Skip
 from schemas.errors import CannotStartError, InfraError
-from schemas.record import Provenance, Record, ShardHeader, ShardResults
+from schemas.record import Provenance, Record, ShardHeader
 from schemas.target import StageTimeout
 from schemas.words import SkipReason, Stage
 
@@ -159,12 +159,18 @@ class ShardRun:
 
     def ended(self, case: RunningCase, ending: Ending) -> None:
         """Judge a case, journal its record, tidy up after it."""
-        which = case.job.case
-        record = self.verdict(case, ending)
+        self._end(case.job, self.verdict(case, ending))
+
+    def failed(self, case: Case, events: tuple[Event, ...], ending: Ending, started: str) -> None:
+        """Likewise for a case whose story was told by a batch; its files are where its own process leaves them."""
+        job = self._job_in(case, *self._folder.places(case), self.limits(case))
+        self._end(job, self._read(self.judged(case, events, ending, started), job))
+
+    def _end(self, job: Job, record: Record) -> None:
         record = self._lane.settled(record) if self._lane is not None else record
         if is_full(record):  # what it left tells nothing, and is where the room has gone
-            self._folder.discard(which)
-        record = self._folder.ended(case.job, record)
+            self._folder.discard(job.case)
+        record = self._folder.ended(job, record)
         self.take(msgspec.structs.replace(record, stages=self._folder.with_logs(record.stages)))
 
     def tick(self, running: Sequence[RunningCase]) -> None:
@@ -193,8 +199,10 @@ class ShardRun:
     def verdict(self, case: RunningCase, ending: Ending) -> Record:
         """The record of a case by its own story and by the state of the machine."""
         log.debug("%s ended: %s", case.job.case.id, ending)
-        record = self.judged(case.job.case, tuple(case.events), ending, case.started)
-        return self._quarantine.read(self._disk.read(opcases.with_totals(record, case.job)))
+        return self._read(self.judged(case.job.case, tuple(case.events), ending, case.started), case.job)
+
+    def _read(self, record: Record, job: Job) -> Record:
+        return self._quarantine.read(self._disk.read(opcases.with_totals(record, job)))
 
     def judged(self, case: Case, events: tuple[Event, ...], ending: Ending, started: str) -> Record:
         """The record of a case by its own story alone."""
@@ -377,15 +385,7 @@ class ShardRun:
             ) from error
 
     def _write_reports(self, finished: Provenance) -> str:
-        results = ShardResults(
-            suite=self._batch.suite,
-            target=self._batch.target.name,
-            shard=self._batch.shard,
-            matrix_digest=self._batch.digest,
-            attempt=self._attempt,
-            provenance=finished,
-            records=tuple(self._records[each] for each in sorted(self._records)),
-        )
+        results = results_of(self._header(finished), self._records.values())
         return write_reports(self._folder.root, results, self._batch.matrix)
 
     def _outcome(self, stop: Stop, trouble: str = "") -> Outcome:

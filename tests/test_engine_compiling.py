@@ -43,7 +43,7 @@ def test_the_halves_of_a_late_refusal_are_taken_from_what_is_lowered(tmp_path: p
     modules = [rename(_MODULE.format(name=name, size=4 + n).encode(), f"m{n}_") for n, name in enumerate(names)]
     left: list[int] = []
     made = Compiler(msgspec.structs.replace(used, iree_compile=str(compiler)), FLAGS, tmp_path)
-    parts = made.compile(modules, lambda number, _: left.append(number), lambda: None)
+    parts = made.compile(modules, lambda number, _why, _refused: left.append(number), lambda: None)
     assert sorted(each.numbers for each in parts) == [(0, 1, 2, 3), (4, 5), (6,)]
     assert left == [7]
     assert runs.read_text().split() == ["lower", *["compile"] * 7]
@@ -52,3 +52,47 @@ def test_the_halves_of_a_late_refusal_are_taken_from_what_is_lowered(tmp_path: p
         for number, name in enumerate(names):
             assert (f"m{number}_{name}".encode() in functions) is (number in part.numbers)
         assert 0 < part.share < 60
+
+
+#: The compiler, which refuses without a word what has a function `mute`, and says little of a function `shy`.
+_SAYING_LITTLE = """\
+#!{python}
+import os, pathlib, sys
+said = pathlib.Path(sys.argv[1]).read_text()
+with open("{runs}", "a") as file:
+    file.write("lower ")
+if "_mute" in said:
+    sys.exit(1)
+if "_shy" in said:
+    line = 1 + next(at for at, each in enumerate(said.splitlines()) if "@" in each and "_shy" in each)
+    sys.stderr.write(f"{{sys.argv[1]}}:{{line}}:3: error: unimplemented\\n")
+    sys.exit(1)
+os.execv("{tool}", ["{tool}", *sys.argv[1:]])
+"""
+_REFUSED = """\
+module {{
+  func.func @{name}(%a: !torch.vtensor<[{size}],f32>) -> !torch.vtensor<[{size}],f32> {{
+    %b = torch.operator "onnx.Nonsense"(%a) : (!torch.vtensor<[{size}],f32>) -> !torch.vtensor<[{size}],f32>
+    return %b : !torch.vtensor<[{size}],f32>
+  }}
+}}
+"""
+
+
+@pytest.mark.slow
+def test_refusals_are_heard_of_although_the_compiler_says_little_of_others(tmp_path: pathlib.Path) -> None:
+    used = tools()
+    compiler, runs = tmp_path / "iree-compile", tmp_path / "runs"
+    compiler.write_text(_SAYING_LITTLE.format(python=sys.executable, runs=runs, tool=used.iree_compile))
+    compiler.chmod(0o755)
+    names = ["a", "shy", "b", "c", "mute", "d", "e"]
+    modules = [rename(_REFUSED.format(name=name, size=4 + n).encode(), f"m{n}_") for n, name in enumerate(names)]
+    made = Compiler(msgspec.structs.replace(used, iree_compile=str(compiler)), FLAGS, tmp_path)
+    told = made.refused(modules, "m.mlir", lambda: None)
+    assert {names[each] for each in told} <= {"a", "b", "c", "d", "e"}
+    assert len(told) >= 3, "whoever remains as the last of a half is run alone"
+    for number, each in told.items():
+        assert each.said.startswith("m.mlir:3:"), each.said
+        assert "failed to legalize" in each.said
+        assert "IR Dump" not in each.said
+        assert f"vtensor<[{4 + number}],f32>" in each.said

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import pathlib
+import re
 
 import onnx
 import pytest
 
 from runner.fast.known import Known, Refusal
 from runner.protocol import Failed, Finished
+from schemas.bundle import BUNDLE_FILE, Bundle
+from schemas.codec import decode
 from schemas.record import AGREED, ErrorInfo, Record, StageResult
 from schemas.words import MODULES_COMPILED, MODULES_FROM_CACHE, Outcome, Stage, StageStatus
-from tests.engine_support.build import RealSuite, model
+from tests.engine_support.build import RealSuite, model, together
 
 SIGNATURE = "failed to legalize operation 'torch.operator': onnx.Swish"
 PASSING = ("Abs-1", "Neg-1", "Exp-1")
@@ -37,11 +40,13 @@ def suite(tmp_path: pathlib.Path) -> RealSuite:
     return made
 
 
-def expect(suite: RealSuite, names: tuple[str, ...] = REFUSED, signature: str = SIGNATURE) -> None:
+def expect(
+    suite: RealSuite, names: tuple[str, ...] = REFUSED, signature: str = SIGNATURE, stage: str = "compilation"
+) -> None:
     folder = suite.suites / "expectations"
     folder.mkdir(exist_ok=True)
     cases = ", ".join(f"onnx/{name}@onnx" for name in names)
-    text = EXPECTATIONS.format(signature=signature, stage="compilation", cases=cases)
+    text = EXPECTATIONS.format(signature=signature, stage=stage, cases=cases)
     (folder / "fakes.cpu.yaml").write_text(text)
 
 
@@ -62,9 +67,9 @@ def test_an_expected_failure_in_a_batch_is_the_one_that_the_case_has_alone(suite
     alone, _ = run(suite, "--engine", "solo", "--force-recompile")
     batched, said = run(suite, "--force-recompile")
     assert said.count("a batch of 3: 2 ended as they should") == 2, "one of those that pass and of the others is drawn"
-    together = [batched[name].together for name in REFUSED]
-    assert sorted(each.again for each in together if each) == ["", "", AGREED]
-    assert all(each and each.modules == len(REFUSED) for each in together)
+    ends = [batched[name].together for name in REFUSED]
+    assert sorted(each.again for each in ends if each) == ["", "", AGREED]
+    assert all(each and each.modules == len(REFUSED) for each in ends)
     for name in REFUSED:
         assert batched[name].outcome is alone[name].outcome is Outcome.XFAIL
         assert stages(batched[name]) == stages(alone[name])
@@ -159,3 +164,56 @@ def test_only_a_refusal_that_will_come_again_is_kept(
     assert [each.seconds for each in told.stages] == [0, 0]
     assert told.stages[0].log is None
     assert told.last_word.metrics == {MODULES_COMPILED: 0.0, MODULES_FROM_CACHE: 1.0}
+
+
+@pytest.mark.slow
+def test_outputs_that_are_expected_to_differ_are_compared_in_a_batch(tmp_path: pathlib.Path) -> None:
+    """A tensor without elements, of which nothing can be compared, beside models that pass and one declared in vain."""
+    empty = ("Neg-empty", "Abs-empty", "Exp-empty")
+    suite = RealSuite(tmp_path, [*PASSING, *empty])
+    for name in empty:
+        proto = onnx.load_from_string(model(name.partition("-")[0]))
+        for value in (*proto.graph.input, *proto.graph.output):
+            value.type.tensor_type.shape.dim[0].dim_value = 0
+        (suite.suites / "models" / f"{name}.onnx").write_bytes(proto.SerializeToString())
+    suite.write_matrix()
+    expect(suite, names=(*empty, "Abs-1"), signature="nothing compared (empty outputs)", stage="comparison")
+    alone, _ = run(suite, "--engine", "solo")
+    for modules in ({MODULES_COMPILED: 1.0, MODULES_FROM_CACHE: 0.0}, {MODULES_COMPILED: 0.0, MODULES_FROM_CACHE: 1.0}):
+        records, said = run(suite)
+        joined = [records[name] for name in together(records) if name in empty]
+        assert len(joined) == (2 if modules[MODULES_COMPILED] else 3), f"one is drawn when it is compiled\n{said}"
+        assert all(modules.items() <= each.metrics.items() for each in joined)
+        assert records["Abs-1"].outcome is alone["Abs-1"].outcome is Outcome.XPASS
+        assert records["Abs-1"].together is None
+        for name in empty:
+            assert records[name].outcome is alone[name].outcome is Outcome.XFAIL
+            assert stages(records[name]) == stages(alone[name])
+            assert records[name].error == alone[name].error
+            assert records[name].comparisons == alone[name].comparisons
+
+
+@pytest.mark.slow
+def test_a_failure_that_nobody_declared_is_compiled_alone_in_the_batch(suite: RealSuite) -> None:
+    """And leaves what it leaves alone: log, bundle, flags, signature."""
+    alone, _ = run(suite, "--engine", "solo", "--force-recompile")
+    files = {name: bundled(suite, record) for name, record in alone.items() if record.bundle}
+    batched, said = run(suite, "--force-recompile")
+    assert re.search("a batch of 6: [56] ended as they should", said), f"one is drawn, which may pass\n{said}"
+    assert files.keys() == set(REFUSED)
+    assert {name: bundled(suite, record) for name, record in batched.items() if record.bundle} == files
+    for name in REFUSED:
+        one, other = batched[name], alone[name]
+        assert one.outcome is other.outcome is Outcome.FAIL
+        assert one.together is None
+        assert stages(one) == stages(other)
+        assert (one.error, one.flags, one.reproduce) == (other.error, other.flags, other.reproduce)
+        assert (one.stages[-1].log, one.bundle) == (other.stages[-1].log, other.bundle)
+        assert "failed to legalize operation" in (suite.folder() / str(one.stages[-1].log)).read_text()
+    assert not (suite.folder() / "work").exists(), "nothing is left of the batch"
+
+
+def bundled(suite: RealSuite, record: Record) -> dict[str, str]:
+    """The files of a case's bundle, by name, and what they hold."""
+    found = decode((suite.folder() / record.bundle / BUNDLE_FILE).read_bytes(), Bundle)
+    return {each.path: each.sha256 for each in found.files}

@@ -101,6 +101,9 @@ SAID = """\
 <inline asm>:{two}:2: error: failed to legalize operation 'of another file'
 <unknown>:0: error: of nobody
 /x/joined_1.mlir:{one}:5: error: and this
+// -----// IR Dump After SomePass Failed (some-pass) //----- //
+func.func @{prefix}main() {{
+}}
 """
 ALONE = """\
 m.mlir:3:10: error: failed to legalize operation 'a.b'

@@ -21,7 +21,8 @@ _TO, _FROM = "--compile-to", "--compile-from"
 _LOWERED = "input"
 
 
-Left = Callable[[int, str], None]
+#: Hears of a module that cannot be compiled with the others: its number, why, and whether it was refused while lowered.
+Left = Callable[[int, str, bool], None]
 Began = Callable[[], None]
 
 
@@ -64,6 +65,11 @@ class _Run:
         return found | self.joined.alike(found) if self.late else found
 
     @property
+    def refused(self) -> bool:
+        """Whether the compiler refused modules while it lowered them, and did not crash: the next run is as quick."""
+        return not self.late and self.result.signal is None
+
+    @property
     def why(self) -> str:
         signal = self.result.signal
         return f"the compiler: {f'signal {signal}' if signal is not None else f'exit {self.result.exit_code}'}"
@@ -94,7 +100,7 @@ class Compiler:
     def compile(
         self, modules: Sequence[Renamed], left: Left, began: Began, *, merge: Collection[int] = ()
     ) -> list[Part]:
-        """Every module that can be compiled with others, in parts; ``left`` hears of the rest, by number and why.
+        """Every module that can be compiled with others, in parts; ``left`` hears of the rest.
 
         Those of the numbers ``merge`` may be put behind common functions.
 
@@ -118,25 +124,30 @@ class Compiler:
         numbers = tuple(range(len(modules)))
         if self._phases:
             numbers = self._lowerable(modules, left, began)
-        _narrow(numbers, attempt, left)
+        odd = frozenset(each for each in numbers if self._phases and modules[each].is_rare)
+        for some in (tuple(each for each in numbers if each not in odd), tuple(sorted(odd))):
+            _narrow(some, attempt, left)
         return parts
 
     def refused(self, modules: Sequence[Renamed], name: str, began: Began) -> dict[int, Told]:
         """By number, what the compiler says of modules that it refuses while it lowers them.
 
         Its words are those that it has for each alone, in a file ``name``. What it says before it crashes does not
-        count.
+        count; whom it blames in other words is not tried again.
         """
         found: dict[int, Told] = {}
-        numbers = tuple(range(len(modules)))
-        while len(numbers) > 1 and self._phases:
-            run = self._lower(tuple(modules[each] for each in numbers), began, ())
+
+        def attempt(numbers: tuple[int, ...]) -> _Run | None:
+            if len(numbers) == 1:
+                return None  # it is run alone
+            run = self._lower(tuple(modules[each] for each in numbers), began)
             told = run.joined.told(run.said, run.source, name) if run.result.exit_code else {}
-            if not told:
-                break
             share = run.result.seconds / len(numbers)
-            found |= {numbers[each]: Told(said, share, len(numbers)) for each, said in told.items()}
-            numbers = tuple(each for each in numbers if each not in found)
+            found.update({numbers[each]: Told(said, share, len(numbers)) for each, said in told.items()})
+            return None if run.result.ok else run
+
+        if self._phases:
+            _narrow(tuple(range(len(modules))), attempt, lambda _number, _why, _refused: None)
         return found
 
     def _lowerable(self, modules: Sequence[Renamed], left: Left, began: Began) -> tuple[int, ...]:
@@ -188,10 +199,10 @@ class Compiler:
                 return joined, each.seconds / len(each.modules) * len(modules)
         return None, 0.0
 
-    def _lower(self, modules: tuple[Renamed, ...], began: Began, how: tuple[str, ...] = (NAME_FAILED,)) -> _Run:
+    def _lower(self, modules: tuple[Renamed, ...], began: Began) -> _Run:
         """With its threads: with one, the compiler stops at the first function that it refuses."""
         began()
-        run = self._compiler(join(modules), ".lowered", (f"{_TO}={_LOWERED}", *how))
+        run = self._compiler(join(modules), ".lowered", (f"{_TO}={_LOWERED}", NAME_FAILED))
         if run.result.ok:
             joined = run.joined.lowered(run.output.read_text())
             self._lowered.append(_Lowered(modules, joined, run.result.seconds))
@@ -224,7 +235,7 @@ def _narrow(numbers: tuple[int, ...], attempt: Callable[[tuple[int, ...]], _Run 
         if not blamed and len(some) == 1:
             blamed = set(some)
         for each in sorted(blamed):
-            left(each, failed.why)
+            left(each, failed.why, failed.refused)
         half = len(some) // 2
         rest = tuple(each for each in some if each not in blamed)
         waiting += [rest] if blamed else [some[half:], some[:half]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -9,10 +10,12 @@ import msgspec
 
 from runner.protocol import Batch, Member
 
-#: Modules in one run of the compiler: a study found no gain above 24, and a failure costs more the more there are.
-MODULES = 24
+#: Modules in one run of the compiler: each run costs as much as four modules, but a failure more the more there are.
+MODULES = 36
+#: Of few cases there are so many batches, so that every processor has one, as long as each has so many members.
+BATCHES, FEWEST = 4, 12
 #: Expected seconds, alone, of all members of a batch: what a lost batch may cost.
-SECONDS = 20.0
+SECONDS = 40.0
 #: A small model counts for no more than this: nobody has measured it yet, or it was slow once.
 MOST = 2.0
 #: Members of a batch whose modules are all compiled.
@@ -35,9 +38,13 @@ def batches(candidates: Sequence[Candidate], store: str) -> Iterator[tuple[Batch
         groups[each.family, each.member.case.expectation is not None, bool(each.member.compiled)].append(each)
     for (*_, warm), found in sorted(groups.items()):
         ordered = sorted(found, key=_by_module if warm else _by_name)
-        for part in _parts(ordered, RUNS if warm else MODULES):
+        for part in _parts(ordered, RUNS if warm else _at_a_time(len(found))):
             batch = Batch(members=tuple(each.member for each in part), store=store)
             yield batch, sum(each.seconds for each in part)
+
+
+def _at_a_time(cases: int) -> int:
+    return min(MODULES, max(FEWEST, math.ceil(cases / BATCHES)))
 
 
 def _by_module(each: Candidate) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ _DIAGNOSTIC = re.compile(r"^(?P<file>[^\n]*?):(?:(?P<line>\d+):\d+|0): (?P<kind>
 _FATAL = re.compile(r": error: failed to legalize (?:operation|unresolved) ")
 #: A pass that has failed, where the compiler prints what it failed on: the module, a function, an executable of one.
 _FAILED = re.compile(r"^// -----// IR Dump After [^\n]* Failed\b[^\n]*\n(?P<operation>[^\n]*)", re.MULTILINE)
+_DUMP = re.compile(r"^// -----// IR Dump ", re.MULTILINE)
 _PLACE = re.compile(r"^[^\n]*?:(\d+):(\d+): (?=(?:error|warning|note): )", re.MULTILINE)
 _FUNCTION = "func.func"
 #: An operation of the module itself, as MLIR prints it, and the symbol that it defines.
@@ -39,6 +40,11 @@ class Renamed:
 
     prefix: str
     functions: tuple[str, ...]
+
+    @property
+    def is_rare(self) -> bool:
+        """Whether it has element types without hardware of their own."""
+        return any(RARE.search(each) for each in self.functions)
 
 
 @dataclass(frozen=True)
@@ -72,12 +78,13 @@ class Joined:
         ``source`` is the file that it read. Only what it cannot legalize counts as refused.
         """
         begins = [*_DIAGNOSTIC.finditer(said)]
-        ends = [*(each.start() for each in begins[1:]), len(said)]
+        ends = [*(each.start() for each in begins), len(said)][1:]
         found: dict[int, str] = {}
         for each, end in zip(begins, ends, strict=True):
             number = self._owner(each["line"]) if each["file"] == str(source) else None
             if number is not None:
-                found[number] = found.get(number, "") + self._alone(number, said[each.start() : end], name)
+                text = _DUMP.split(said[each.start() : end], maxsplit=1)[0]
+                found[number] = found.get(number, "") + self._alone(number, text, name)
         return {number: text for number, text in found.items() if _FATAL.search(text)}
 
     def lowered(self, text: str) -> Joined:

@@ -67,9 +67,10 @@ class Lane:
         """What becomes of each case."""
         candidates, rest, refused = self._candidates(cases, source)
         hopeful = [each.member for each in candidates if each.member.case.expectation is None]
-        refusals = [each.member.case.id for each in candidates if eligible.refusal_is_expected(each.member.case)]
+        expected = [each.member for each in candidates if each.member.case.expectation is not None]
+        failing = [each.case.id for each in expected if eligible.is_declared(each.case) and not each.compiled]
         self._drawn = sample.drawn([each.case.id for each in hopeful], self._digest, self._anew(hopeful))
-        self._drawn |= sample.drawn(refusals, self._digest, len(refusals))
+        self._drawn |= sample.drawn(failing, self._digest, len(failing))
         store = str(self._known.folder.parent) if self._known is not None else ""
         planned = []
         for batch, seconds in sorted(batches(candidates, store), key=lambda each: -each[1]):
@@ -179,10 +180,9 @@ class Lane:
             return Member(case=case, source=source)
         key = keys.of(model)
         place = None if self._caching.force else self._known.find(key)
-        expected = case.expectation is not None
-        if isinstance(place, Refusal) and expected:
+        if isinstance(place, Refusal) and case.expectation is not None:
             return place.told(0)
-        if place is None or isinstance(place, Refusal) or expected:
+        if place is None or isinstance(place, Refusal) or not eligible.is_joined(case):
             return Member(case=case, source=source, key=key)
         return Member(
             case=case,

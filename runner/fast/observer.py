@@ -42,6 +42,9 @@ class Shard(Protocol):
     def judged(self, case: Case, events: tuple[Event, ...], ending: Ending, started: str) -> Record:
         """The record of a case by its own story."""
 
+    def failed(self, case: Case, events: tuple[Event, ...], ending: Ending, started: str) -> None:
+        """Judge a case whose story was told by a batch, journal its record, tidy up after it."""
+
     def limits(self, case: Case) -> Limits:
         """A case's own deadlines."""
 
@@ -74,12 +77,18 @@ class Batches:
             self._shard.ended(case, ending)
             return
         records: list[Record] = []
+        failed: dict[str, Failed] = {}
         for member, said in self._lane.accepted(case, self._shard.limits):
             record = self._record(member.case, said, case.started)
             if record is not None and self._lane.believes(member, said):
                 records.append(record)
+            elif isinstance(said, Failed) and self._is_new(member.case, said, case.started):
+                failed[member.case.id] = said
         self._shard.take(*records)
-        done = {record.case for record in records}
+        for member in (each for each in batch.members if each.case.id in failed):
+            said = failed[member.case.id]
+            self._shard.failed(member.case, events_of(said), ending_of(said), case.started)
+        done = {record.case for record in records} | failed.keys()
         left = [each.case for each in batch.members if each.case.id not in done]
         why = why_left(case)
         log.info("a batch of %d: %d ended as they should, %s; left: %s", len(batch.members), len(done), ending, why)
@@ -107,6 +116,11 @@ class Batches:
             record = self._folder.with_logs_as_wanted(record, case)
             return msgspec.structs.replace(record, together=Together(modules=said.modules)) if said.modules else record
         return None
+
+    def _is_new(self, case: Case, said: Failed, started: str) -> bool:
+        """Whether the compiler alone refused a case that was not expected to fail: as it would in its own process."""
+        record = self._shard.judged(case, events_of(said), ending_of(said), started)
+        return case.expectation is None and not said.modules and record.outcome is Outcome.FAIL
 
     def _leave(self, cases: Sequence[Case]) -> None:
         self.later([Planned(case=case, limits=self._shard.limits(case)) for case in cases])

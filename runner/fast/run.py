@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from runner.backends import compile_flags, iree
 from runner.fast import company
 from runner.fast.company import Company
-from runner.fast.compiling import Compiler, Told
+from runner.fast.compiling import Compiler, Left, Told
 from runner.fast.joining import Renamed, rename
 from runner.fast.known import Known, Place, Refusal
 from runner.protocol import PACKAGE, Batch, Companion, Failed, Job
@@ -50,6 +50,7 @@ class Running:
         """Give an imported module's functions names that no other member has; raises what MLIR raises."""
         imported = present(one.work.imported, "imported module")
         one.functions = _renamed(one, imported)
+        one.imported = imported
         entry = EntryPoint(f"{one.functions.prefix}{imported.entry.name}", imported.entry.results)
         one.work.imported = Imported(imported.module, entry)
 
@@ -64,9 +65,7 @@ class Running:
         for number, told in self._compiler.refused(list(same), name, began).items():
             yield from ((one, told) for one in groups[number])
 
-    def compile(
-        self, ones: list[One], left: Callable[[int, str], None], began: Callable[[], None], *, apart: bool = False
-    ) -> list[Company]:
+    def compile(self, ones: list[One], left: Left, began: Callable[[], None], *, apart: bool = False) -> list[Company]:
         """Compile what was imported; each member then has its compiled module and its share of the time.
 
         Those in the companies can only be called together. There are none where they are to stay ``apart``.
@@ -77,9 +76,9 @@ class Running:
         groups = list(same.values())
         number_of = {one.number: number for number, one in enumerate(ones)}
 
-        def leave(group: int, why: str) -> None:
+        def leave(group: int, why: str, refused: bool) -> None:
             for one in groups[group]:
-                left(number_of[one.number], why)
+                left(number_of[one.number], why, refused)
 
         merge = self._inside and not apart and self._job.case.depth is Depth.EXECUTE
         single = [number for number, group in enumerate(groups) if len(group) == 1 and merge]

@@ -12,19 +12,22 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from runner.fast.eligible import refusal_is_expected
+from runner.failures import StageFailure
+from runner.fast.eligible import comparison_is_expected, is_joined, refusal_is_expected
 from runner.fast.expected import Expected
+from runner.fast.refused import failure_of
 from runner.lastword import last_word
 from runner.protocol import Batch, Event, Failed, Finished, Job, Left, Member, Passed, StageStarted
 from runner.stages.plan import stages_of
-from schemas.record import StageResult
+from runner.work import present
+from schemas.record import ErrorInfo, StageResult
 from schemas.words import MODULES_COMPILED, MODULES_FROM_CACHE, Stage, StageStatus
 
 if TYPE_CHECKING:
     from runner.fast.company import Company
     from runner.fast.joining import Renamed
     from runner.fast.run import Running
-    from runner.work import Work
+    from runner.work import Imported, Work
 
 Emit = Callable[[Event], None]
 _KEPT = (Stage.IMPORT_MODEL, Stage.PREPROCESS_MODEL, Stage.COMPILATION)  # what an earlier run has done
@@ -39,9 +42,11 @@ class One:
     work: Work
     stages: tuple[Stage, ...]
     seconds: dict[Stage, float] = field(default_factory=dict)
+    imported: Imported | None = None  # before its functions were renamed
     functions: Renamed | None = None
     modules: int = 0
     together: bool = False  # whether its module has a function of its own no more
+    refused: str = ""  # how the compiler ended that refused it among others
 
 
 def run_batch(job: Job, batch: Batch, emit: Emit) -> None:
@@ -55,8 +60,8 @@ def run_batch(job: Job, batch: Batch, emit: Emit) -> None:
     emit(StageStarted(stage=Stage.SETUP))
     running = Running(job, batch)
     ones = [_one(job, number, member) for number, member in enumerate(batch.members)]
-    _expect(running, [each for each in ones if each.member.case.expectation is not None], emit)
-    together = [each for each in ones if each.member.case.expectation is None]
+    _expect(running, [each for each in ones if not is_joined(each.member.case)], emit)
+    together = [each for each in ones if is_joined(each.member.case)]
     cold = _import_all(running, [each for each in together if not each.member.compiled], emit)
     companies = _compile(running, cold, emit)
     companies += running.known([each for each in together if each.together and each.member.compiled])
@@ -91,16 +96,28 @@ def _import_all(running: Running, ones: list[One], emit: Emit) -> list[One]:
 
 
 def _compile(running: Running, ones: list[One], emit: Emit, *, apart: bool = False) -> list[Company]:
-    """Compile members together; those that cannot be are left. The companies can only be called together."""
+    """Compile members together; those that cannot be are left, or judged. The companies can only be called together."""
 
-    def left(number: int, why: str) -> None:
-        emit(Left(member=ones[number].number, why=why))
+    def left(number: int, why: str, refused: bool) -> None:
+        if refused:
+            ones[number].refused = why
+        else:
+            emit(Left(member=ones[number].number, why=why))
 
     began = functools.partial(emit, StageStarted(stage=Stage.COMPILATION))
     companies = running.compile(ones, left, began, apart=apart) if ones else []
+    for one in (one for one in ones if one.refused):
+        _attempt(one, emit, functools.partial(_judge, one, emit))
     for one in (one for some in companies for one in some.ones.values()):
         one.together = True
     return companies
+
+
+def _judge(one: One, emit: Emit) -> None:
+    """What the compiler says of a member alone that it has refused among others."""
+    emit(StageStarted(stage=Stage.COMPILATION))
+    failed = failure_of(one, present(one.imported, "imported module"))
+    emit(failed or Left(member=one.number, why=one.refused))
 
 
 def _run_together(running: Running, some: Company, emit: Emit) -> list[One]:
@@ -126,8 +143,7 @@ def _run_together(running: Running, some: Company, emit: Emit) -> list[One]:
 
 
 def _go_on(running: Running, one: One, emit: Emit) -> None:
-    if _attempt(one, emit, functools.partial(_finish, running, one)):
-        emit(_passed(one))
+    _attempt(one, emit, functools.partial(_finish, running, one, emit))
 
 
 def _attempt(one: One, emit: Emit, step: Callable[[], None]) -> bool:
@@ -187,9 +203,20 @@ def _before_call(running: Running, one: One) -> None:
     _run_stages(running, one, one.stages[: one.stages.index(Stage.COMPILED_INFERENCE)])
 
 
-def _finish(running: Running, one: One) -> None:
-    _run_stages(running, one, one.stages)
+def _finish(running: Running, one: One, emit: Emit) -> None:
+    """The stages after the compilation: the member passes, or its outputs differ as is expected of them."""
+    case, said = one.member.case, _passed
+    try:
+        _run_stages(running, one, one.stages)
+    except StageFailure as failure:
+        if not comparison_is_expected(case) or Stage.COMPARISON not in one.seconds:
+            raise
+        said = functools.partial(_unequal, error=failure.error)
+    else:
+        if case.expectation is not None:
+            raise LookupError("it passes, and was not expected to")
     running.keep(one)
+    emit(said(one))
 
 
 def _run_stages(running: Running, one: One, stages: tuple[Stage, ...]) -> None:
@@ -203,17 +230,28 @@ def _run_stages(running: Running, one: One, stages: tuple[Stage, ...]) -> None:
 def _timed(one: One, stage: Stage, step: Callable[[Work], None]) -> None:
     begun = time.perf_counter()
     one.work.stage_begun = time.monotonic()
-    step(one.work)
-    one.seconds[stage] = time.perf_counter() - begun
+    try:
+        step(one.work)
+    finally:
+        one.seconds[stage] = time.perf_counter() - begun
 
 
-def _passed(one: One) -> Passed:
+def _passed(one: One) -> Event:
+    return Passed(member=one.number, modules=one.modules, stages=_stages(one), last_word=_last_word(one))
+
+
+def _unequal(one: One, error: ErrorInfo) -> Event:
+    *before, last = _stages(one)
+    stages = (*before, msgspec.structs.replace(last, status=StageStatus.FAIL))
+    return Failed(member=one.number, modules=one.modules, stages=stages, error=error, last_word=_last_word(one))
+
+
+def _stages(one: One) -> tuple[StageResult, ...]:
+    return tuple(StageResult(stage=each, status=StageStatus.PASS, seconds=s) for each, s in one.seconds.items())
+
+
+def _last_word(one: One) -> Finished:
     work = one.work
     work.metrics[MODULES_COMPILED] = 0.0 if one.member.compiled else 1.0
     work.metrics[MODULES_FROM_CACHE] = 1.0 if one.member.compiled else 0.0
-    return Passed(
-        member=one.number,
-        modules=one.modules,
-        stages=tuple(StageResult(stage=each, status=StageStatus.PASS, seconds=s) for each, s in one.seconds.items()),
-        last_word=last_word(work, tuple(dict.fromkeys((*work.frontend.notes(), *work.notes)))),
-    )
+    return last_word(work, tuple(dict.fromkeys((*work.frontend.notes(), *work.notes))))

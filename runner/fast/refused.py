@@ -1,0 +1,71 @@
+"""A member that the compiler refused among others becomes its failure: compiled by itself, and kept as when alone."""
+
+from __future__ import annotations
+
+import pathlib
+import shutil
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from runner.bundle.capture import Capture
+from runner.bundle.layout import folder_name
+from runner.lastword import last_word
+from runner.protocol import Failed
+from runner.stages.execute import run_stage
+from runner.stages.steps import STEPS
+from runner.work import Imported, Work
+from schemas.record import ErrorInfo, StageResult
+from schemas.words import Stage, StageStatus
+
+if TYPE_CHECKING:
+    from runner.fast.worker import One
+
+
+def failure_of(one: One, imported: Imported) -> Failed | None:
+    """What the compiler says of the member's own module, in a process of its own; None where it refuses it no more.
+
+    ``imported`` is the module as it was before it was joined. Afterwards its files, logs, and what a bundle is made of
+    lie where the case's own process would have left them. Raises OSError where they cannot be moved there.
+    """
+    work = one.work
+    _settle(work, imported)
+    before = one.stages[: one.stages.index(Stage.COMPILATION)]
+    if work.job.keep:
+        capture = Capture(work, lambda: _notes(work))
+        for stage in before:
+            capture.after(stage)
+    result, error = run_stage(work, Stage.COMPILATION, STEPS[Stage.COMPILATION])
+    if result.status is not StageStatus.FAIL:
+        return None
+    passed = (StageResult(stage=each, status=StageStatus.PASS, seconds=one.seconds[each]) for each in before)
+    return Failed(
+        member=one.number,
+        stages=(*passed, result),
+        error=error or ErrorInfo(signature=f"{Stage.COMPILATION} failed without a word"),
+        last_word=last_word(work, _notes(work)),
+    )
+
+
+def _settle(work: Work, imported: Imported) -> None:
+    """Move the work's folder to where the scheduler keeps that of the case, and name its files anew."""
+    job, old = work.job, work.folder
+    folder = old.parent.parent / folder_name(job.case)
+    logs = pathlib.Path(job.logs).parent / job.case.key
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    old.rename(folder)
+    logs.mkdir(parents=True, exist_ok=True)
+
+    def moved(path: pathlib.Path) -> pathlib.Path:
+        return folder / path.relative_to(old) if path.is_relative_to(old) else path
+
+    work.folder, work.compiled = folder, None
+    work.job = msgspec.structs.replace(job, folder=str(folder), logs=str(logs))
+    parameters = imported.parameters and (imported.parameters[0], moved(imported.parameters[1]))
+    work.imported = msgspec.structs.replace(imported, module=moved(imported.module), parameters=parameters)
+    work.lowered = moved(work.lowered) if work.lowered is not None else None
+
+
+def _notes(work: Work) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*work.frontend.notes(), *work.notes)))
