@@ -84,6 +84,10 @@ def test_another_allocator_is_used_for_a_while(monkeypatch: pytest.MonkeyPatch, 
         assert os.environ["LD_PRELOAD"] == str(library)
         assert os.environ["LLVM_DISABLE_SYMBOLIZATION"] == "1"
     assert {"LD_PRELOAD", "LLVM_DISABLE_SYMBOLIZATION"}.isdisjoint(os.environ)
+    with quick.quick_memory():
+        assert os.environ["LD_PRELOAD"] == str(library)
+        assert "LLVM_DISABLE_SYMBOLIZATION" not in os.environ, "it would be another key of the cache"
+    assert "LD_PRELOAD" not in os.environ
     monkeypatch.setenv("LD_PRELOAD", "theirs.so")
     with quick.quick_environment():
         assert os.environ["LD_PRELOAD"] == "theirs.so"

@@ -12,6 +12,7 @@ from runner.bundle.capture import Capture
 from runner.bundle.layout import folder_name
 from runner.lastword import last_word
 from runner.protocol import Failed
+from runner.quick import quick_memory
 from runner.stages.execute import run_stage
 from runner.stages.steps import STEPS
 from runner.work import Imported, Work
@@ -35,7 +36,8 @@ def failure_of(one: One, imported: Imported) -> Failed | None:
         capture = Capture(work, lambda: _notes(work))
         for stage in before:
             capture.after(stage)
-    result, error = run_stage(work, Stage.COMPILATION, STEPS[Stage.COMPILATION])
+    with quick_memory():  # not for names of a crash's functions: they are in the environment that a cache's key is of
+        result, error = run_stage(work, Stage.COMPILATION, STEPS[Stage.COMPILATION])
     if result.status is not StageStatus.FAIL:
         return None
     passed = (StageResult(stage=each, status=StageStatus.PASS, seconds=one.seconds[each]) for each in before)
