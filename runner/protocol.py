@@ -148,10 +148,10 @@ class Passed(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="failed"):
-    """A member that is expected to fail did; what a process of its own would have said.
+    """A member failed as is expected of it, or was refused when compiled alone; what its own process would have said.
 
-    The last of its stages is the one that failed, with ``error``. ``modules``: so many members' modules were refused
-    together; 0 where it was run by itself.
+    The last of its stages is the one that failed, with ``error``. ``modules``: so many members' modules were compiled
+    or refused together; 0 where it was compiled by itself.
     """
 
     member: int

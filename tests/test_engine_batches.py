@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.fast import eligible, sample
-from runner.fast.forming import MODULES, RUNS, Candidate, batches
+from runner.fast.forming import MODULES, RUNS, Candidate, batches, turn
 from runner.fast.known import Known, Place
 from runner.options import Engine, Options, parse
-from runner.protocol import Member
+from runner.protocol import Batch, Member
 from schemas.case import Expectation, Skip, Tuning
 from schemas.record import AGREED, DIFFERED, Record
 from schemas.words import Depth, Lowering, Mode, Outcome, Path, SkipReason, SourceKind, Stage
@@ -93,6 +93,34 @@ def test_every_case_is_in_one_batch_and_families_never_mix(drawn: list[tuple[byt
         assert len({families[each.case.id] for each in batch.members}) == 1
         assert len({bool(each.compiled) for each in batch.members}) == 1
         assert len(batch.members) <= (RUNS if batch.members[0].compiled else MODULES)
+
+
+@pytest.mark.parametrize(
+    ("cases", "compiled", "at_once", "sizes"),
+    [
+        (10, "", True, [10]),
+        (40, "", True, [12, 12, 12, 4]),
+        (40, "", False, [36, 4]),
+        (90, "", True, [23, 23, 23, 21]),
+        (400, "", True, [36] * 11 + [4]),
+        (36, "m", True, [9, 9, 9, 9]),
+        (36, "m", False, [36]),
+        (400, "m", True, [48] * 8 + [16]),
+    ],
+)
+def test_few_cases_are_spread_where_several_batches_run_at_a_time(
+    cases: int, compiled: str, at_once: bool, sizes: list[int]
+) -> None:
+    members = [Member(case=a_case(id=f"s/cpu/{n}@onnx"), source="s", compiled=compiled) for n in range(cases)]
+    candidates = [Candidate(member=each, family=b"", seconds=0.3) for each in members]
+    assert [len(each.members) for each, _ in batches(candidates, "", at_once=at_once)] == sizes
+
+
+def test_what_is_yet_to_be_compiled_comes_first() -> None:
+    """However short it should be: the batches of compiled modules fill what time is left beside it."""
+    cases = (("warm", "m", 48.0), ("cold", "", 5.0), ("colder", "", 9.0), ("warmer", "m", 50.0))
+    formed = [(Batch(members=(Member(case=a_case(id=n), source="s", compiled=m),)), s) for n, m, s in cases]
+    assert [each.members[0].case.id for each, _ in sorted(formed, key=turn)] == ["colder", "cold", "warmer", "warm"]
 
 
 @given(st.lists(st.text(min_size=1), unique=True), st.integers(0, 500))

@@ -13,7 +13,7 @@ from runner.protocol import Batch, Member
 #: Modules in one run of the compiler: each run costs as much as four modules, but a failure more the more there are.
 MODULES = 36
 #: Of few cases there are so many batches, so that every processor has one, as long as each has so many members.
-BATCHES, FEWEST = 4, 12
+BATCHES, FEWEST, FEWEST_RUNS = 4, 12, 8
 #: Expected seconds, alone, of all members of a batch: what a lost batch may cost.
 SECONDS = 40.0
 #: A small model counts for no more than this: nobody has measured it yet, or it was slow once.
@@ -31,20 +31,24 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     order: str = ""  # where it stands among those whose modules are compiled
 
 
-def batches(candidates: Sequence[Candidate], store: str) -> Iterator[tuple[Batch, float]]:
-    """The batches, each with the seconds that its members should take alone."""
+def batches(candidates: Sequence[Candidate], store: str, *, at_once: bool = True) -> Iterator[tuple[Batch, float]]:
+    """The batches, each with the seconds that its members should take alone; ``at_once``: several may run at a time."""
     groups: dict[tuple[bytes, bool, bool], list[Candidate]] = defaultdict(list)
     for each in candidates:
         groups[each.family, each.member.case.expectation is not None, bool(each.member.compiled)].append(each)
     for (*_, warm), found in sorted(groups.items()):
         ordered = sorted(found, key=_by_module if warm else _by_name)
-        for part in _parts(ordered, RUNS if warm else _at_a_time(len(found))):
+        most, fewest = (RUNS, FEWEST_RUNS) if warm else (MODULES, FEWEST)
+        fair = max(fewest, math.ceil(len(found) / BATCHES)) if at_once else most
+        for part in _parts(ordered, min(most, fair)):
             batch = Batch(members=tuple(each.member for each in part), store=store)
             yield batch, sum(each.seconds for each in part)
 
 
-def _at_a_time(cases: int) -> int:
-    return min(MODULES, max(FEWEST, math.ceil(cases / BATCHES)))
+def turn(formed: tuple[Batch, float]) -> tuple[bool, float]:
+    """Sorts batches: longest first, and those that have all modules, which take next to nothing, after the others."""
+    batch, seconds = formed
+    return all(each.compiled for each in batch.members), -seconds
 
 
 def _by_module(each: Candidate) -> tuple[str, ...]:

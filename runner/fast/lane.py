@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from runner.backends import compile_flags
 from runner.fast import eligible, sample
-from runner.fast.forming import Candidate, batches
+from runner.fast.forming import Candidate, batches, turn
 from runner.fast.known import Keys, Known, Refusal, keys_for
 from runner.protocol import Batch, Caching, Ending, Event, Failed, Left, Member, Passed, StageEnded, StageStarted
 from runner.running import Limits, RunningCase
@@ -73,7 +73,8 @@ class Lane:
         self._drawn |= sample.drawn(failing, self._digest, len(failing))
         store = str(self._known.folder.parent) if self._known is not None else ""
         planned = []
-        for batch, seconds in sorted(batches(candidates, store), key=lambda each: -each[1]):
+        found = batches(candidates, store, at_once=not self._target.exclusive_device)
+        for batch, seconds in sorted(found, key=turn):
             if self._pointless(batch):
                 rest.append(batch.members[0].case)
                 continue
