@@ -81,7 +81,9 @@ class ShardFolder:
         return self.root / "logs" / "prepare.log"
 
     def begin(self, *, resumed: bool) -> None:
-        """Make the folder; a run that resumes nothing first removes what an earlier one left."""
+        """Make the folder; a run that resumes nothing removes what an earlier one left, another what it left undone."""
+        if resumed:
+            shutil.rmtree(self.root / "work", ignore_errors=True)
         if not resumed:
             for name in (each for each in _LEAVINGS if each not in self.keeps_also):
                 path = self.root / name

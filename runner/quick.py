@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+import platform
+from collections.abc import Iterator, Sequence
 
 #: Each torch function becomes one function instead of two: no variant with fences, and no wrapper that waits for it.
 #: The functions' bodies, and so the kernels, are the same; the compiler's cost for each function is not.
@@ -29,7 +30,7 @@ _PRELOAD = "LD_PRELOAD"
 _NAMELESS = "LLVM_DISABLE_SYMBOLIZATION"
 #: Where distributions put jemalloc 5, with which the compiler needs a fifth less time than with glibc's malloc.
 _FOLDERS = ("/usr/lib", "/usr/lib64", "/usr/local/lib")
-_PATTERNS = ("libjemalloc.so.2", "*-linux-gnu/libjemalloc.so.2")
+_LIBRARIES = ("libjemalloc.so.2", f"{platform.machine()}-linux-gnu/libjemalloc.so.2")  # not another machine's
 
 
 def joining_flags(flags: Sequence[str]) -> tuple[str, ...]:
@@ -49,26 +50,14 @@ def refuses_flags(said: str) -> bool:
     return any(each in said for each in unknown) or "requested IREE plugin '-" in said
 
 
-def quick_environment() -> contextlib.AbstractContextManager[None]:
+@contextlib.contextmanager
+def quick_environment() -> Iterator[None]:
     """Processes started meanwhile use jemalloc where it is installed, and name no functions of a crash's stack.
 
     Unless the environment says otherwise.
     """
-    return _added(_preloaded() | {_NAMELESS: "1"})
-
-
-def quick_memory() -> contextlib.AbstractContextManager[None]:
-    """Processes started meanwhile use jemalloc where it is installed, unless the environment says otherwise."""
-    return _added(_preloaded())
-
-
-def _preloaded() -> dict[str, str]:
     found = allocator()
-    return {} if found is None else {_PRELOAD: str(found)}
-
-
-@contextlib.contextmanager
-def _added(wanted: Mapping[str, str]) -> Iterator[None]:
+    wanted = {_NAMELESS: "1"} | ({_PRELOAD: str(found)} if found is not None else {})
     added = {name: value for name, value in wanted.items() if name not in os.environ}
     os.environ.update(added)
     try:
@@ -80,5 +69,5 @@ def _added(wanted: Mapping[str, str]) -> Iterator[None]:
 
 def allocator() -> pathlib.Path | None:
     """The library of jemalloc on this machine; None where there is none."""
-    places = (path for folder in _FOLDERS for pattern in _PATTERNS for path in pathlib.Path(folder).glob(pattern))
-    return next(iter(sorted(places)), None)
+    places = (pathlib.Path(folder) / each for folder in _FOLDERS for each in _LIBRARIES)
+    return next((path for path in places if path.is_file()), None)

@@ -105,7 +105,7 @@ AGREED, DIFFERED = "agreed", "differed"
 
 
 class Together(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A case that was compiled (on a device: run) with others, and passed or was refused as is expected.
+    """A case that was compiled (on a device: run) with others, and passed, or failed as is expected.
 
     ``again``: it was drawn to be judged alone as well, and the record is of that: ``agreed`` where it ended so again,
     ``differed`` where it did not.

@@ -69,6 +69,28 @@ def test_a_compiler_that_crashes_after_lowering_costs_few_the_way_alone(tmp_path
     assert len(together(suite.records())) >= len(names) - 2, "halves are tried, down to one; one is drawn"
 
 
+@pytest.mark.parametrize("fault", ["blames", "mute"])
+def test_a_module_that_is_refused_only_among_others_is_run_in_its_own_process(
+    tmp_path: pathlib.Path, fault: str
+) -> None:
+    """Whether the errors name it, and it is compiled alone in the batch first, or not. Nothing is left of that."""
+    names = [*OPERATORS[:4], "Erf"]
+    suite = RealSuite(tmp_path, names, worker=FAULTY)
+    done = run(suite, "--log-level", "info", **{FAULT: f"{fault}-tool"})
+    assert suite.outcomes() == dict.fromkeys(names, "PASS")
+    records = suite.records()
+    assert records["Erf"].together is None, "it has passed by itself"
+    assert len(together(records)) >= len(names) - 2, "one is drawn"
+    assert "a batch of 5: 4 ended as they should" in done.stderr or "a batch of 5: 3 ended" in done.stderr
+    assert not (suite.folder() / "work").exists()
+    logs = suite.folder() / "logs" / "onnx"
+    assert not [name for name in together(records) if (logs / f"{name}@onnx").exists()]
+    said = (logs / "Erf@onnx" / "compilation.log").read_text()
+    assert said.count("$ ") == 1, "of its own process, and not of the batch's"
+    run(suite, **{FAULT: f"{fault}-tool"})
+    assert suite.outcomes() == dict.fromkeys(names, "PASS")
+
+
 def test_a_refusal_that_the_run_alone_contradicts_is_not_believed_the_next_night_either(tmp_path: pathlib.Path) -> None:
     suite = RealSuite(tmp_path, NAMES, worker=FAULTY)
     folder = suite.suites / "expectations"

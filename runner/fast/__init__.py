@@ -1,1 +1,1 @@
-"""The fast lane: small cases share a process and a run of the compiler; it can only let pass (docs/engine.md)."""
+"""The fast lane: small cases share a process and a run of the compiler (docs/engine.md)."""

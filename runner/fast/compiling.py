@@ -21,7 +21,7 @@ _TO, _FROM = "--compile-to", "--compile-from"
 _LOWERED = "input"
 
 
-#: Hears of a module that cannot be compiled with the others: its number, why, and whether it was refused while lowered.
+#: Hears of a module that cannot be compiled with the others: its number, why, and whether errors named it when lowered.
 Left = Callable[[int, str, bool], None]
 Began = Callable[[], None]
 
@@ -231,11 +231,10 @@ def _narrow(numbers: tuple[int, ...], attempt: Callable[[tuple[int, ...]], _Run 
         failed = attempt(some) if some else None
         if failed is None:
             continue
-        blamed = {some[each] for each in failed.blamed}
-        if not blamed and len(some) == 1:
-            blamed = set(some)
+        named = {some[each] for each in failed.blamed}
+        blamed = set(some) if not named and len(some) == 1 else named
         for each in sorted(blamed):
-            left(each, failed.why, failed.refused)
+            left(each, failed.why, failed.refused and each in named)
         half = len(some) // 2
         rest = tuple(each for each in some if each not in blamed)
         waiting += [rest] if blamed else [some[half:], some[:half]]

@@ -105,11 +105,6 @@ def comparison_is_expected(case: Case) -> bool:
     return expected is not None and expected.outcome is Outcome.FAIL and expected.stage is Stage.COMPARISON
 
 
-def is_declared(case: Case) -> bool:
-    """Whether the case is expected to fail in a way that is believed of it when it was compiled with others."""
-    return refusal_is_expected(case) or comparison_is_expected(case)
-
-
 def is_joined(case: Case) -> bool:
     """Whether a member of a batch is compiled and called with others as far as it goes."""
     return case.expectation is None or comparison_is_expected(case)

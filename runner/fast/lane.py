@@ -68,9 +68,11 @@ class Lane:
         candidates, rest, refused = self._candidates(cases, source)
         hopeful = [each.member for each in candidates if each.member.case.expectation is None]
         expected = [each.member for each in candidates if each.member.case.expectation is not None]
-        failing = [each.case.id for each in expected if eligible.is_declared(each.case) and not each.compiled]
-        self._drawn = sample.drawn([each.case.id for each in hopeful], self._digest, self._anew(hopeful))
-        self._drawn |= sample.drawn(failing, self._digest, len(failing))
+        refusals = [each.case.id for each in expected if eligible.refusal_is_expected(each.case)]
+        unequal = [each.case.id for each in expected if eligible.is_joined(each.case) and not each.compiled]
+        seed = f"{self._digest} {self._caching.build}" if self._caching is not None else self._digest
+        self._drawn = sample.drawn([each.case.id for each in hopeful], seed, self._anew(hopeful))
+        self._drawn |= sample.drawn(refusals, seed, len(refusals)) | sample.drawn(unequal, seed, len(unequal))
         store = str(self._known.folder.parent) if self._known is not None else ""
         planned = []
         found = batches(candidates, store, at_once=not self._target.exclusive_device)

@@ -123,4 +123,6 @@ class Batches:
         return case.expectation is None and not said.modules and record.outcome is Outcome.FAIL
 
     def _leave(self, cases: Sequence[Case]) -> None:
+        for case in cases:
+            self._folder.discard(case, logs=True)  # of one that was begun in the batch
         self.later([Planned(case=case, limits=self._shard.limits(case)) for case in cases])

@@ -12,7 +12,7 @@ from runner.bundle.capture import Capture
 from runner.bundle.layout import folder_name
 from runner.lastword import last_word
 from runner.protocol import Failed
-from runner.quick import quick_memory
+from runner.quick import quick_environment
 from runner.stages.execute import run_stage
 from runner.stages.steps import STEPS
 from runner.work import Imported, Work
@@ -27,7 +27,8 @@ def failure_of(one: One, imported: Imported) -> Failed | None:
     """What the compiler says of the member's own module, in a process of its own; None where it refuses it no more.
 
     ``imported`` is the module as it was before it was joined. Afterwards its files, logs, and what a bundle is made of
-    lie where the case's own process would have left them. Raises OSError where they cannot be moved there.
+    lie where the case's own process would have left them, and it goes on in no batch. Raises OSError where they cannot
+    be moved there.
     """
     work = one.work
     _settle(work, imported)
@@ -36,7 +37,7 @@ def failure_of(one: One, imported: Imported) -> Failed | None:
         capture = Capture(work, lambda: _notes(work))
         for stage in before:
             capture.after(stage)
-    with quick_memory():  # not for names of a crash's functions: they are in the environment that a cache's key is of
+    with quick_environment():  # in which the compiler has just named this very module
         result, error = run_stage(work, Stage.COMPILATION, STEPS[Stage.COMPILATION])
     if result.status is not StageStatus.FAIL:
         return None
@@ -54,10 +55,11 @@ def _settle(work: Work, imported: Imported) -> None:
     job, old = work.job, work.folder
     folder = old.parent.parent / folder_name(job.case)
     logs = pathlib.Path(job.logs).parent / job.case.key
-    shutil.rmtree(folder, ignore_errors=True)
+    for stale in (folder, logs):  # of an attempt that was killed
+        shutil.rmtree(stale, ignore_errors=True)
     folder.parent.mkdir(parents=True, exist_ok=True)
     old.rename(folder)
-    logs.mkdir(parents=True, exist_ok=True)
+    logs.mkdir(parents=True)
 
     def moved(path: pathlib.Path) -> pathlib.Path:
         return folder / path.relative_to(old) if path.is_relative_to(old) else path

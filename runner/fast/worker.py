@@ -1,4 +1,4 @@
-"""A batch becomes a stream of events: a member's pass or expected failure with its stages, or that it has neither."""
+"""A batch becomes a stream of events: a member's pass or failure with its stages, or that it has to be run alone."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ class One:
 def run_batch(job: Job, batch: Batch, emit: Emit) -> None:
     """Run all members in this process, which belongs to the batch alone.
 
-    Whatever goes wrong with one leaves it to be judged alone; what goes wrong with the process leaves all that have not
-    passed.
+    Whatever goes wrong with one leaves it to be judged alone; what goes wrong with the process leaves all of which
+    nothing has been said.
     """
     from runner.fast.run import Running  # noqa: PLC0415 - numpy, onnx, the importer: only here and in the zygote
 
@@ -71,6 +71,8 @@ def run_batch(job: Job, batch: Batch, emit: Emit) -> None:
     for one in sorted(alone, key=lambda each: str(each.work.compiled)):
         emit(StageStarted(stage=Stage.COMPILED_INFERENCE))
         _go_on(running, one, emit)
+    for one in (each for each in together if each.refused):  # last: one that hangs costs no other what it has
+        _attempt(one, emit, functools.partial(_judge, one, emit))
     emit(Finished())
 
 
@@ -96,18 +98,16 @@ def _import_all(running: Running, ones: list[One], emit: Emit) -> list[One]:
 
 
 def _compile(running: Running, ones: list[One], emit: Emit, *, apart: bool = False) -> list[Company]:
-    """Compile members together; those that cannot be are left, or judged. The companies can only be called together."""
+    """Compile members together; the others are left, or refused. Those of a company can only be called together."""
 
     def left(number: int, why: str, refused: bool) -> None:
-        if refused:
+        if refused and ones[number].member.case.expectation is None:
             ones[number].refused = why
         else:
             emit(Left(member=ones[number].number, why=why))
 
     began = functools.partial(emit, StageStarted(stage=Stage.COMPILATION))
     companies = running.compile(ones, left, began, apart=apart) if ones else []
-    for one in (one for one in ones if one.refused):
-        _attempt(one, emit, functools.partial(_judge, one, emit))
     for one in (one for some in companies for one in some.ones.values()):
         one.together = True
     return companies

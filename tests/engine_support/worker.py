@@ -122,7 +122,14 @@ def _in_tool(what: str, folder: pathlib.Path) -> None:
     def made(self: Any, toolchain: Any, flags: Any, place: Any) -> None:
         plain(self, toolchain, flags, place)
         script = folder / "compiler"
-        does = {"crash": "kill -SEGV $$", "late": "kill -SEGV $$", "hang": "sleep 3600"}[what]
+        blame = "echo \"$1:$(grep -n -m1 onnx.Erf $1 | cut -d: -f1):3: error: failed to legalize operation 'it'\" >&2"
+        does = {
+            "crash": "kill -SEGV $$",
+            "late": "kill -SEGV $$",
+            "hang": "sleep 3600",
+            "blames": f"{blame} && exit 1",
+            "mute": "exit 1",
+        }[what]
         holds = "math.erf" if what == "late" else "onnx.Erf"  # before it is lowered, and after
         script.write_text(f'#!/bin/sh\ngrep -q {holds} "$1" && {does}\nexec {toolchain.iree_compile} "$@"\n')
         script.chmod(0o755)
