@@ -33,20 +33,24 @@ os.execv("{tool}", ["{tool}", *sys.argv[1:]])
 """
 
 
+def compiler(folder: pathlib.Path, script: str) -> Compiler:
+    """One that starts the script, which notes its runs in a file ``runs`` and may start the real compiler."""
+    used, tool = tools(), folder / "iree-compile"
+    tool.write_text(script.format(python=sys.executable, runs=folder / "runs", tool=used.iree_compile))
+    tool.chmod(0o755)
+    return Compiler(msgspec.structs.replace(used, iree_compile=str(tool)), FLAGS, folder)
+
+
 @pytest.mark.slow
 def test_the_halves_of_a_late_refusal_are_taken_from_what_is_lowered(tmp_path: pathlib.Path) -> None:
-    used = tools()
-    compiler, runs = tmp_path / "iree-compile", tmp_path / "runs"
-    compiler.write_text(_REFUSING.format(python=sys.executable, runs=runs, tool=used.iree_compile))
-    compiler.chmod(0o755)
     names = ["a", "b", "c", "d", "e", "f", "g", "bad"]
     modules = [rename(_MODULE.format(name=name, size=4 + n).encode(), f"m{n}_") for n, name in enumerate(names)]
     left: list[int] = []
-    made = Compiler(msgspec.structs.replace(used, iree_compile=str(compiler)), FLAGS, tmp_path)
+    made = compiler(tmp_path, _REFUSING)
     parts = made.compile(modules, lambda number, _why, _refused: left.append(number), lambda: None)
     assert sorted(each.numbers for each in parts) == [(0, 1, 2, 3), (4, 5), (6,)]
     assert left == [7]
-    assert runs.read_text().split() == ["lower", *["compile"] * 7]
+    assert (tmp_path / "runs").read_text().split() == ["lower", *["compile"] * 7]
     for part in parts:
         functions = part.compiled.read_bytes()
         for number, name in enumerate(names):
@@ -81,13 +85,9 @@ module {{
 
 @pytest.mark.slow
 def test_refusals_are_heard_of_although_the_compiler_says_little_of_others(tmp_path: pathlib.Path) -> None:
-    used = tools()
-    compiler, runs = tmp_path / "iree-compile", tmp_path / "runs"
-    compiler.write_text(_SAYING_LITTLE.format(python=sys.executable, runs=runs, tool=used.iree_compile))
-    compiler.chmod(0o755)
     names = ["a", "shy", "b", "c", "mute", "d", "e"]
     modules = [rename(_REFUSED.format(name=name, size=4 + n).encode(), f"m{n}_") for n, name in enumerate(names)]
-    made = Compiler(msgspec.structs.replace(used, iree_compile=str(compiler)), FLAGS, tmp_path)
+    made = compiler(tmp_path, _SAYING_LITTLE)
     told = made.refused(modules, "m.mlir", lambda: None)
     assert {names[each] for each in told} <= {"a", "b", "c", "d", "e"}
     assert len(told) >= 3, "whoever remains as the last of a half is run alone"

@@ -213,6 +213,28 @@ def test_a_failure_that_nobody_declared_is_compiled_alone_in_the_batch(suite: Re
     assert not (suite.folder() / "work").exists(), "nothing is left of the batch"
 
 
+@pytest.mark.slow
+def test_two_cases_of_one_refused_model_have_each_its_own_record(suite: RealSuite) -> None:
+    """They are one module among the others, and one of them is found in the cache when it is compiled alone."""
+    models = suite.suites / "models"
+    (models / "Swish-2.onnx").write_bytes((models / "Swish-1.onnx").read_bytes())
+    suite.write_matrix()
+    expect(suite, names=("Swish-3", "Exp-1"), signature="values differ", stage="comparison")
+    records, said = run(suite)
+    for name in REFUSED:
+        assert records[name].outcome is Outcome.FAIL
+        error = records[name].error
+        assert error is not None
+        assert error.signature == SIGNATURE
+        assert bundled(suite, records[name])
+        assert (suite.folder() / f"logs/onnx/{name}@onnx/compilation.log").is_file()
+    left = [line for line in said.splitlines() if "a batch of 2: 0 ended as they should" in line]
+    assert len(left) == 1, said
+    assert "Swish-3" in left[0], "declared to fail in another way: it has its own process"
+    assert records["Exp-1"].outcome is Outcome.XPASS
+    assert not (suite.folder() / "work").exists()
+
+
 def bundled(suite: RealSuite, record: Record) -> dict[str, str]:
     """The files of a case's bundle, by name, and what they hold."""
     found = decode((suite.folder() / record.bundle / BUNDLE_FILE).read_bytes(), Bundle)
