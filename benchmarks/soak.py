@@ -25,8 +25,8 @@ from tables import Result, options
 from runner.memory import descendants
 
 MORE_MEMORY = 1.10
-#: Cases that a batch has left, and that pass alone, are tried with others in every second run: fewer each time, and each
-#: that passes then is kept.
+#: Cases that a batch has left, and that pass alone, are tried with others in every second run: fewer each time, and
+#: each that passes then is kept.
 MORE_FILES = 1.005
 _SETTLED = 1  # runs after which the store has next to all that it will have
 
