@@ -25,10 +25,7 @@ from tables import Result, options
 from runner.memory import descendants
 
 MORE_MEMORY = 1.10
-#: Cases that a batch has left, and that pass alone, are tried with others in every second run: fewer each time, and
-#: each that passes then is kept.
-MORE_FILES = 1.005
-_SETTLED = 1  # runs after which the store has next to all that it will have
+_SETTLED = 1  # runs after which the store has all that it will have
 
 
 class Left(NamedTuple):
@@ -84,11 +81,9 @@ def grown(runs: list[Left]) -> list[str]:
     for number, each in enumerate(runs[_SETTLED + 1 :], _SETTLED + 2):
         said += [
             f"run {number}: {name} {getattr(first, name)} -> {getattr(each, name)}"
-            for name in ("processes", "temporary", "locks")
+            for name in ("processes", "temporary", "locks", "files")
             if getattr(each, name) > getattr(first, name)
         ]
-        if each.files > first.files * MORE_FILES:
-            said.append(f"run {number}: files of the store {first.files} -> {each.files}")
         if each.memory > first.memory * MORE_MEMORY:
             said.append(f"run {number}: memory {first.memory:.0f} -> {each.memory:.0f} MiB")
     said += [
