@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from runner.work import Work
 
 
+def notes_of(work: Work) -> tuple[str, ...]:
+    """What its frontend and its stages have noted, each once."""
+    return tuple(dict.fromkeys((*work.frontend.notes(), *work.notes)))
+
+
 def last_word(work: Work, notes: tuple[str, ...]) -> Finished:
     """All that the record shows of the work beside its stages."""
     return Finished(

@@ -10,7 +10,7 @@ import msgspec
 
 from runner import signature
 from runner.failures import StageFailure
-from runner.lastword import last_word
+from runner.lastword import last_word, notes_of
 from runner.protocol import Event, Failed, Left, StageStarted, stage_log
 from runner.stages.execute import run_stage
 from runner.stages.steps import STEPS
@@ -62,7 +62,7 @@ class Expected:
 
     def _failed(self, error: ErrorInfo, modules: int) -> Failed:
         work = self.one.work
-        said = last_word(work, tuple(dict.fromkeys((*work.frontend.notes(), *work.notes))))
+        said = last_word(work, notes_of(work))
         stages = tuple(self._ended)
         return Failed(member=self.one.number, modules=modules, stages=stages, error=error, last_word=said)
 

@@ -10,7 +10,7 @@ import msgspec
 
 from runner.bundle.capture import Capture
 from runner.bundle.layout import folder_name
-from runner.lastword import last_word
+from runner.lastword import last_word, notes_of
 from runner.protocol import Failed
 from runner.quick import quick_environment
 from runner.stages.execute import run_stage
@@ -34,7 +34,7 @@ def failure_of(one: One, imported: Imported) -> Failed | None:
     _settle(work, imported)
     before = one.stages[: one.stages.index(Stage.COMPILATION)]
     if work.job.keep:
-        capture = Capture(work, lambda: _notes(work))
+        capture = Capture(work, lambda: notes_of(work))
         for stage in before:
             capture.after(stage)
     with quick_environment():  # in which the compiler has just named this very module
@@ -46,7 +46,7 @@ def failure_of(one: One, imported: Imported) -> Failed | None:
         member=one.number,
         stages=(*passed, result),
         error=error or ErrorInfo(signature=f"{Stage.COMPILATION} failed without a word"),
-        last_word=last_word(work, _notes(work)),
+        last_word=last_word(work, notes_of(work)),
     )
 
 
@@ -69,7 +69,3 @@ def _settle(work: Work, imported: Imported) -> None:
     parameters = imported.parameters and (imported.parameters[0], moved(imported.parameters[1]))
     work.imported = msgspec.structs.replace(imported, module=moved(imported.module), parameters=parameters)
     work.lowered = moved(work.lowered) if work.lowered is not None else None
-
-
-def _notes(work: Work) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*work.frontend.notes(), *work.notes)))

@@ -16,7 +16,7 @@ from runner.failures import StageFailure
 from runner.fast.eligible import comparison_is_expected, is_joined, refusal_is_expected
 from runner.fast.expected import Expected
 from runner.fast.refused import failure_of
-from runner.lastword import last_word
+from runner.lastword import last_word, notes_of
 from runner.protocol import Batch, Event, Failed, Finished, Job, Left, Member, Passed, StageStarted
 from runner.stages.plan import stages_of
 from runner.work import present
@@ -254,4 +254,4 @@ def _last_word(one: One) -> Finished:
     work = one.work
     work.metrics[MODULES_COMPILED] = 0.0 if one.member.compiled else 1.0
     work.metrics[MODULES_FROM_CACHE] = 1.0 if one.member.compiled else 0.0
-    return last_word(work, tuple(dict.fromkeys((*work.frontend.notes(), *work.notes))))
+    return last_word(work, notes_of(work))
