@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from runner.fast import eligible, sample
 from runner.fast.forming import MODULES, RUNS, Candidate, batches, turn
-from runner.fast.known import Known, Place
+from runner.fast.known import Alone, Known, Place
 from runner.options import Engine, Options, parse
 from runner.protocol import Batch, Member
 from schemas.case import Expectation, Skip, Tuning
@@ -164,7 +164,8 @@ def test_a_kept_module_is_found_again_and_a_damaged_one_is_not(tmp_path: pathlib
     with pytest.raises(OSError, match="damaged"):
         known.read(path)
     assert known.find("ab12") is None
-    known.remember_alone("s-cpu", {"b", "a"})
-    assert known.alone("s-cpu") == {"a", "b"}
-    assert known.alone("other") == frozenset()
+    alone = Alone(failed=frozenset({"b", "a"}), left={"c": "ab12"})
+    known.remember_alone("s-cpu", alone)
+    assert known.alone("s-cpu") == alone
+    assert known.alone("other") == Alone()
     assert not list((tmp_path / "joined").rglob("*.tmp"))

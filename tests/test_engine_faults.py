@@ -11,7 +11,7 @@ from runner.fast.merging import MOST
 from schemas.codec import decode
 from schemas.record import AGREED, DIFFERED, ShardResults, Together
 from schemas.words import Outcome, Stage
-from tests.engine_support.build import FAULT, FAULTY, LIE, OPERATORS, RealSuite, together
+from tests.engine_support.build import FAULT, FAULTY, LIE, OPERATORS, RealSuite, model, together
 from tests.runner_support.build import marked
 
 pytestmark = pytest.mark.slow
@@ -87,8 +87,22 @@ def test_a_module_that_is_refused_only_among_others_is_run_in_its_own_process(
     assert not [name for name in together(records) if (logs / f"{name}@onnx").exists()]
     said = (logs / "Erf@onnx" / "compilation.log").read_text()
     assert said.count("$ ") == 1, "of its own process, and not of the batch's"
+    assert_it_goes_alone_until_its_model_changes(suite, fault, names)
+
+
+def assert_it_goes_alone_until_its_model_changes(suite: RealSuite, fault: str, names: list[str]) -> None:
+    """However often it passes alone: nothing is compiled, and nothing more kept, in any later run."""
+    batches, store = suite.root / "state" / "batches", suite.root / "store"
+    kept = sum(path.is_file() for path in store.rglob("*"))
+    for _ in range(3):
+        run(suite, **{FAULT: f"{fault}-tool"})
+        assert suite.outcomes() == dict.fromkeys(names, "PASS")
+        assert "onnx/Erf" not in batches.read_text().splitlines()[-1]
+        assert sum(path.is_file() for path in store.rglob("*")) == kept
+    for name in ("Erf", "Neg"):  # one alone would have nobody to be compiled with
+        (suite.suites / "models" / f"{name}.onnx").write_bytes(model(name, name="changed"))
     run(suite, **{FAULT: f"{fault}-tool"})
-    assert suite.outcomes() == dict.fromkeys(names, "PASS")
+    assert "onnx/Erf onnx/Neg" in batches.read_text().splitlines()
 
 
 def test_a_refusal_that_the_run_alone_contradicts_is_not_believed_the_next_night_either(tmp_path: pathlib.Path) -> None:

@@ -12,7 +12,7 @@ import hashlib
 import importlib.metadata
 import os
 import pathlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Self, cast
 
 import msgspec
@@ -66,6 +66,16 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="
             metrics = metrics | {MODULES_COMPILED: 0.0, MODULES_FROM_CACHE: 1.0}
         last_word = msgspec.structs.replace(self.last_word, metrics=metrics)
         return Failed(member=member, stages=self.stages, error=self.error, last_word=last_word)
+
+
+class Alone(msgspec.Struct, frozen=True, kw_only=True):
+    """What the next run need not try with others: the marks of cases that fail, and by id, under which key, others.
+
+    The others passed only alone when they were last tried. They are tried again with another compiler or model.
+    """
+
+    failed: frozenset[str] = frozenset()
+    left: dict[str, str] = {}
 
 
 class Keys:
@@ -156,17 +166,17 @@ class Known:
             raise OSError(f"{path} is damaged")
         return data
 
-    def alone(self, name: str) -> frozenset[str]:
-        """The ids of cases that did not pass with others when last tried; ``name`` says of which shard or target."""
+    def alone(self, name: str) -> Alone:
+        """The cases that are not to be tried with others; ``name`` says of which shard or target."""
         try:
-            return frozenset(decode((self.folder / "alone" / f"{name}.json").read_bytes(), tuple[str, ...]))
+            return decode((self.folder / "alone" / f"{name}.json").read_bytes(), Alone)
         except (OSError, msgspec.MsgspecError):
-            return frozenset()
+            return Alone()
 
-    def remember_alone(self, name: str, ids: Collection[str]) -> None:
+    def remember_alone(self, name: str, alone: Alone) -> None:
         """Keep them for the next run; a store that cannot be written makes that one slow, not wrong."""
         with contextlib.suppress(OSError):
-            _write(self.folder / "alone" / f"{name}.json", encode(tuple(sorted(ids))))
+            _write(self.folder / "alone" / f"{name}.json", encode(alone))
 
     def _path(self, key: str) -> pathlib.Path:
         return self.folder / key[:2] / f"{key[2:]}.json"

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from runner.backends import compile_flags
 from runner.fast import eligible, sample
 from runner.fast.forming import Candidate, batches, turn
-from runner.fast.known import Keys, Known, Refusal, keys_for
+from runner.fast.known import Alone, Keys, Known, Refusal, keys_for
 from runner.protocol import Batch, Caching, Ending, Event, Failed, Left, Member, Passed, StageEnded, StageStarted
 from runner.running import Limits, RunningCase
 from runner.schedule import Planned
@@ -58,10 +58,11 @@ class Lane:
         self._seconds = seconds
         self._digest = digest
         self._name = name
-        self._alone = self._known.alone(name) if self._known is not None else frozenset()
+        self._alone = self._known.alone(name) if self._known is not None else Alone()
         self._drawn: frozenset[str] = frozenset()
         self._doubted: dict[str, tuple[str, Said]] = {}  # drawn cases: their keys, and what was said of them
         self._left: set[str] = set()
+        self._keys_of: dict[str, str] = {}
 
     def plan(self, cases: Sequence[Case], source: Callable[[Case], str], limits: Callable[[Case], Limits]) -> Plan:
         """What becomes of each case."""
@@ -127,15 +128,22 @@ class Lane:
         self._left.update(why)
 
     def close(self, records: Iterable[Record]) -> None:
-        """Remember for the next run which cases to run alone at once: what did not pass, and what a batch named."""
+        """Remember for the next run which cases to run alone at once: what did not pass, and what a batch named.
+
+        What was named and passes alone is remembered by its model and compiler, and tried again with others of them.
+        """
         if self._known is None:
             return
-        alone = set(self._alone)
+        failed, left = set(self._alone.failed), dict(self._alone.left)
         for record in records:
             if record.outcome in _GOOD or record.outcome in _FAILED:  # declared or not: that may have changed since
-                alone -= {eligible.mark(record.case, expected=each) for each in (False, True)}
-            if record.outcome in _FAILED or record.case in self._left:
-                alone.add(eligible.mark(record.case, expected=record.expectation is not None))
+                failed -= {eligible.mark(record.case, expected=each) for each in (False, True)}
+            key = self._keys_of.get(record.case, "")
+            if record.case in self._left and record.outcome in _GOOD and key:
+                left[record.case] = key
+            elif record.case in self._left or record.outcome in _FAILED:
+                failed.add(eligible.mark(record.case, expected=record.expectation is not None))
+        alone = Alone(failed=frozenset(failed), left=left)
         if alone != self._alone:
             self._known.remember_alone(self._name, alone)
 
@@ -156,7 +164,7 @@ class Lane:
         keys: dict[bytes, Keys | None] = {}
         for case in cases:
             place = source(case)
-            model = eligible.model_file(place) if eligible.joinable(case, self._alone) else None
+            model = eligible.model_file(place) if eligible.joinable(case, self._alone.failed) else None
             if model is None:
                 rest.append(case)
                 continue
@@ -166,7 +174,10 @@ class Lane:
             member = self._member(case, place, model, keys[family])
             if isinstance(member, Failed):
                 refused.append((case, member))
+            elif member.key and self._alone.left.get(case.id) == member.key:
+                rest.append(case)
             else:
+                self._keys_of[case.id] = member.key
                 found.append(Candidate(member=member, family=family, seconds=self._seconds(case)))
         return found, rest, refused
 

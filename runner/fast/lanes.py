@@ -58,7 +58,7 @@ class DeviceLane(Lane):
         rest: list[Case] = []
         for case in cases:
             resumption = self._bundles.get(case.id)
-            if resumption is None or not eligible.resumable(case, resumption.run, self._alone):
+            if resumption is None or not eligible.resumable(case, resumption.run, self._alone.failed):
                 rest.append(case)
                 continue
             compiled = pathlib.Path(resumption.folder) / ARTEFACTS / "module.vmfb"
