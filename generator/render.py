@@ -25,14 +25,18 @@ MARK = "Generated from"
 STORE = ".e2eshard-store"
 
 
-def _joined(*parts: str) -> str:
-    return "-".join(("store", *(f"${{{{ {part} }}}}" for part in parts)))
+#: Where the drivers of a shard's device keep what they compile; inside the store, which a device's half needs rarely.
+DRIVERS = f"{STORE}/drivers"
+
+
+def _joined(what: str, *parts: str) -> str:
+    return "-".join((what, *(f"${{{{ {part} }}}}" for part in parts)))
 
 
 #: What it is kept under between runs: the newest store of the same shard is the next best to one of the same contents,
 #: then that of any shard of the target, since cases move between them.
-STORE_OF_TARGET = _joined("runner.arch", "inputs.suite", "inputs.target")
-STORE_KEY = _joined("runner.arch", "inputs.suite", "inputs.target", "inputs.shard", "inputs.compiler-version")
+_OF_TARGET = ("runner.arch", "inputs.suite", "inputs.target")
+_OF_SHARD = (*_OF_TARGET, "inputs.shard", "inputs.compiler-version")
 #: How long what one job hands to the next one is kept: as long as somebody may run the failed jobs again.
 HANDOVER_DAYS = 5
 
@@ -81,8 +85,11 @@ def shard_workflow(targets: tuple[Target, ...], naming: Naming) -> str:
         secrets=sorted({secret for target in targets for secret in target.secrets}),
         suites_dir=naming.suites_dir,
         store=STORE,
-        store_key=STORE_KEY,
-        store_of_target=STORE_OF_TARGET,
+        store_key=_joined("store", *_OF_SHARD),
+        store_of_target=_joined("store", *_OF_TARGET),
+        drivers=DRIVERS,
+        drivers_key=_joined("drivers", *_OF_SHARD),
+        drivers_of_target=_joined("drivers", *_OF_TARGET),
         cache_minutes=timeouts.CACHE_MINUTES,
         upload_minutes=timeouts.UPLOAD_MINUTES,
         download_minutes=timeouts.DOWNLOAD_MINUTES,

@@ -99,6 +99,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     ops: OpByOp | None = None  # where the case goes op by op
     deadline: float = 0.0  # seconds that the scheduler grants the case; 0: the case's own
     stage_deadlines: tuple[StageTimeout, ...] = ()  # likewise of its stages
+    anew: bool = False  # use no code that the device's driver has kept
     caching: Caching | None = None  # where compiled modules come from and go to
     places: dict[str, str] = {}  # of an imported suite's case: where each place of its definition lies here
     batch: Batch | None = None  # instead of the case alone, which is then the first of these

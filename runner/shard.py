@@ -186,7 +186,8 @@ class ShardRun:
             job = self._job(case, folder)
         except OSError:
             return None
-        if job.caching is not None:  # what was kept a moment ago is what is doubted
+        job = msgspec.structs.replace(job, anew=True)  # what was kept a moment ago is what is doubted
+        if job.caching is not None:
             job = msgspec.structs.replace(job, caching=msgspec.structs.replace(job.caching, force=True))
         return job, now()
 
@@ -244,6 +245,7 @@ class ShardRun:
             ops=self._op_by_op(case, folder or self._folder),
             deadline=limits.case,
             stage_deadlines=tuple(StageTimeout(stage, seconds) for stage, seconds in limits.stages.items()),
+            anew=self._options.force_recompile,
             caching=self._caching,
         )
 

@@ -7,6 +7,7 @@ import os
 import pathlib
 from collections.abc import Callable
 
+from runner.backends.drivers import keep_code
 from runner.lastword import last_word
 from runner.protocol import Event, Job, StageEnded, StageStarted
 from schemas.words import Stage, StageStatus
@@ -40,6 +41,7 @@ def run(job: Job, emit: Callable[[Event], None]) -> None:
     from runner.bundle.steps import Steps  # noqa: PLC0415 - numpy, and for most cases onnx: only here and in the zygote
     from runner.stages.execute import run_stage  # noqa: PLC0415
 
+    keep_code(job.target, os.environ, anew=job.anew)
     if job.batch is not None and job.batch.jobs:
         from runner.fast.resumed import run_resumed  # noqa: PLC0415 - likewise
 

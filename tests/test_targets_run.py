@@ -40,9 +40,9 @@ def suites(root: pathlib.Path, depth: str, target: str, models: str) -> pathlib.
     return folder
 
 
-def shard(root: pathlib.Path, target: str, **environment: str) -> tuple[Any, ShardResults]:
+def shard(root: pathlib.Path, target: str, *options: str, **environment: str) -> tuple[Any, ShardResults]:
     where = ("--root", str(root), "--suites", str(root / "suites"), "--out", str(root / "out"))
-    done = python("runner", "--shard", f"one/{target}/0", *where, **environment)
+    done = python("runner", "--shard", f"one/{target}/0", *where, *options, **environment)
     assert (root / "out" / "one" / target / "0" / "results.json").is_file(), done.stderr
     return done, decode((root / "out" / "one" / target / "0" / "results.json").read_bytes(), ShardResults)
 

@@ -12,6 +12,18 @@ _LOCAL = "--iree-hal-target-device=local"
 _LOCAL_BACKENDS = "--iree-hal-local-target-device-backends"
 
 
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """How a driver is told where to keep the device's code that it makes, and to use none that it has kept.
+
+    Sources: https://docs.mesa3d.org/envvars.html; "Specifying OpenGL Environment Variable Settings" in the README of
+    NVIDIA's driver; "CUDA Environment Variables" in CUDA's programming guide.
+    """
+
+    variable: str  # names the folder
+    folder: str  # in the store
+    unused: tuple[str, str]  # a variable and its value
+
+
 class Backend(msgspec.Struct, frozen=True, kw_only=True):
     """What a target's ``backend`` stands for."""
 
@@ -21,6 +33,7 @@ class Backend(msgspec.Struct, frozen=True, kw_only=True):
     drivers: tuple[str, ...]  # the runtime's drivers that can run its code
     remedy: str  # how a machine gets the driver and a device
     chip_line: str = ""  # where the runtime's description of a device names its chip
+    kept: tuple[Kept, ...] = ()  # of drivers that compile once more what the compiler made
     plugin: str = ""  # the plug-in that adds it, where released compilers do not have it
 
     def select(self, target: Target) -> tuple[str, ...]:
@@ -50,6 +63,10 @@ BACKENDS = MappingProxyType(
             flags=("--iree-hal-target-device=vulkan",),
             chip_flag="--iree-vulkan-target",
             drivers=("vulkan",),
+            kept=(
+                Kept(variable="MESA_SHADER_CACHE_DIR", folder="mesa", unused=("MESA_SHADER_CACHE_DISABLE", "true")),
+                Kept(variable="__GL_SHADER_DISK_CACHE_PATH", folder="nvidia", unused=("__GL_SHADER_DISK_CACHE", "0")),
+            ),
             remedy="install the vendor's Vulkan driver, or mesa-vulkan-drivers (Debian) which also runs on the CPU; a "
             "driver elsewhere is found through VK_DRIVER_FILES=/path/to/icd.json",
         ),
@@ -67,6 +84,7 @@ BACKENDS = MappingProxyType(
             flags=("--iree-hal-target-device=cuda",),
             chip_flag="--iree-cuda-target",
             drivers=("cuda",),
+            kept=(Kept(variable="CUDA_CACHE_PATH", folder="cuda", unused=("CUDA_CACHE_DISABLE", "1")),),
             remedy="use a machine with an NVIDIA GPU and its driver (libcuda.so); in a container give "
             "`options: --gpus all`",
         ),

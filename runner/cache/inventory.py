@@ -10,6 +10,7 @@ from dataclasses import dataclass
 MODULES = "modules"
 PARAMETERS = "parameters"
 JOINED = "joined"
+DRIVERS = "drivers"
 #: The ending of what is known of an archive; its modification time says when the archive was used last.
 RECEIPT = ".json"
 _FILES, _ADDRESSES, _ASIDE = "files", "url", ".e2eshard"  # what `get_file` keeps, where LOCAL_LF_CACHE points here
@@ -38,6 +39,8 @@ def items(root: pathlib.Path) -> Iterator[Item]:
     yield from _archives(root / PARAMETERS)
     yield from _joined(root / JOINED)
     yield from _downloads(root)
+    for folder in _below(root / DRIVERS):
+        yield _folder(folder)  # each driver's own affair inside
     for folder in (root / _FILES, root / _HUB):
         yield _folder(folder, fixed=True)
 

@@ -26,11 +26,13 @@ _WRITES = re.compile(
 )
 _HOST = ("host", "native")
 #: Environment variables that the compiler, LLVM and the GPU tool kits read; which devices are shown is none of theirs,
-#: and how a crash is told is in no entry.
+#: and how a crash is told is in no entry, and where a driver keeps its own code changes none of ours.
 _VARIABLES = re.compile(
     r"(?:IREE|LLVM|MLIR|ROCM|HIP|CUDA|VULKAN|AMD|AMDGPU|DEVICE_LIB|TRIPLE)_\w+|CCC_OVERRIDE_OPTIONS"
 )
-_WITHOUT_EFFECT = re.compile(r"\w+_VISIBLE_DEVICES|CUDA_DEVICE_ORDER|CUDA_LAUNCH_BLOCKING|LLVM_DISABLE_SYMBOLIZATION")
+_WITHOUT_EFFECT = re.compile(
+    r"\w+_VISIBLE_DEVICES|CUDA_DEVICE_ORDER|CUDA_LAUNCH_BLOCKING|CUDA_CACHE_\w+|LLVM_DISABLE_SYMBOLIZATION"
+)
 _BETWEEN_PATHS, _BETWEEN_WORDS = re.compile(r"[=,;:@]"), re.compile(r"[=,:;\"'{} ]")
 _SYSTEM_LINKER = "--iree-llvmcpu-link-embedded=false"
 
