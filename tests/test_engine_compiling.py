@@ -10,6 +10,7 @@ import pytest
 
 from runner.fast.compiling import Compiler
 from runner.fast.joining import rename
+from runner.fast.merging import MOST
 from tests.cache_support.build import FLAGS, tools
 
 _MODULE = """\
@@ -33,12 +34,12 @@ os.execv("{tool}", ["{tool}", *sys.argv[1:]])
 """
 
 
-def compiler(folder: pathlib.Path, script: str) -> Compiler:
+def compiler(folder: pathlib.Path, script: str, flags: tuple[str, ...] = FLAGS) -> Compiler:
     """One that starts the script, which notes its runs in a file ``runs`` and may start the real compiler."""
     used, tool = tools(), folder / "iree-compile"
     tool.write_text(script.format(python=sys.executable, runs=folder / "runs", tool=used.iree_compile))
     tool.chmod(0o755)
-    return Compiler(msgspec.structs.replace(used, iree_compile=str(tool)), FLAGS, folder)
+    return Compiler(msgspec.structs.replace(used, iree_compile=str(tool)), flags, folder)
 
 
 @pytest.mark.slow
@@ -56,6 +57,51 @@ def test_the_halves_of_a_late_refusal_are_taken_from_what_is_lowered(tmp_path: p
         for number, name in enumerate(names):
             assert (f"m{number}_{name}".encode() in functions) is (number in part.numbers)
         assert 0 < part.share < 60
+
+
+#: Passes the compiler, and not its linker: no library has the function.
+_UNLINKED = """\
+module {{
+  func.func @{name}(%a: tensor<{size}xf64>) -> tensor<{size}xf64> {{
+    %b = arith.remf %a, %a : tensor<{size}xf64>
+    return %b : tensor<{size}xf64>
+  }}
+}}
+"""
+NATIVE = (
+    "--iree-hal-target-device=local",
+    "--iree-hal-local-target-device-backends=llvm-cpu",
+    "--iree-llvmcpu-target-cpu=generic",
+    "--iree-input-demote-f64-to-f32=false",
+)
+_RUNNING = """\
+#!{python}
+import os, sys
+with open("{runs}", "a") as file:
+    file.write("lower " if any(each.startswith("--compile-to=") for each in sys.argv) else "compile ")
+os.execv("{tool}", ["{tool}", *sys.argv[1:]])
+"""
+
+
+@pytest.mark.slow
+def test_of_a_call_that_the_linker_names_each_module_is_tried_by_itself(tmp_path: pathlib.Path) -> None:
+    """All, then that call's modules apart, without the one that the linker names then, and the other call's."""
+    names = [*"abcdefghijk", "unlinked", *"lmno"]
+    texts = [_UNLINKED if name == "unlinked" else _MODULE for name in names]
+    modules = [
+        rename(text.format(name=name, size=4 + n).encode(), f"m{n}_")
+        for n, (name, text) in enumerate(zip(names, texts, strict=True))
+    ]
+    left: list[tuple[int, bool]] = []
+    made = compiler(tmp_path, _RUNNING, flags=NATIVE)
+    everyone = range(len(modules))
+    parts = made.compile(modules, lambda n, _why, refused: left.append((n, refused)), lambda: None, merge=everyone)
+    assert left == [(11, False)]
+    assert [(each.numbers, len(each.calls)) for each in parts] == [
+        (tuple(each for each in everyone if each >= MOST and each != 11), 0),
+        (tuple(range(MOST)), 1),
+    ]
+    assert (tmp_path / "runs").read_text().split() == ["lower", *["compile"] * 4]
 
 
 #: The compiler, which refuses without a word what has a function `mute`, and says little of a function `shy`.

@@ -6,7 +6,8 @@ import pathlib
 
 import pytest
 
-from runner.fast.joining import RARE, CannotJoinError, join, rename
+from runner.fast.joining import RARE, CannotJoinError, failed_symbols, join, rename
+from runner.fast.merging import Call
 from runner.frontends.mlir import context
 
 pytest.importorskip("iree.compiler")
@@ -180,10 +181,18 @@ def test_none_are_taken_where_something_belongs_to_nobody(line: str) -> None:
     assert join(modules).lowered(text).part([0]) is None
 
 
-def test_with_a_rare_element_type_go_the_others_that_have_one() -> None:
-    joined = join((rename(SIMPLE, "a_"), rename(SIMPLE, "b_"), rename(SIMPLE, "c_"))).lowered(LOWERED)
-    assert joined.alike({1}) == {1, 2}
-    assert joined.alike({0}) == frozenset()
+def test_whom_the_linker_names_is_blamed_and_of_a_call_all_are_suspected() -> None:
+    """Its words as they are where a kernel calls a function that no library has."""
+    said = (
+        "iree-lld: error: undefined symbol: fmod\n>>> referenced by -:53\n"
+        ">>>               /tmp/joined_11_linked-9c532f.o:({}_dispatch_0_elementwise_6_f64)\n"
+        ">>> did you mean: fmodf\n>>> defined in: /tmp/joined_11_linked-9c532f.o\n"
+    )
+    joined = join((rename(SIMPLE, "a_"), rename(SIMPLE, "b_")))
+    assert joined.blamed(said.format("b_main")) == {1}
+    assert joined.blamed(said.format("together_1")) == frozenset()
+    (symbol,) = failed_symbols(said.format("together_1"))
+    assert [Call(each, ()).has(symbol) for each in ("together_1", "together_10", "together_0")] == [True, False, False]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pathlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
-from runner.fast.joining import Joined, Renamed, join
+from runner.fast.joining import Joined, Renamed, failed_symbols, join
 from runner.fast.merging import Call, merged
 from runner.process import ToolResult, head, run_tool
 from runner.protocol import Toolchain
@@ -58,11 +58,17 @@ class _Run:
     joined: Joined
     output: pathlib.Path
     late: bool = False
+    calls: tuple[Call, ...] = ()
 
     @property
     def blamed(self) -> frozenset[int]:
-        found = self.joined.blamed(self.said)
-        return found | self.joined.alike(found) if self.late else found
+        return self.joined.blamed(self.said)
+
+    @property
+    def suspected(self) -> frozenset[int]:
+        """Of calls that it names; which of a call's modules it is will be said once they are apart."""
+        symbols = failed_symbols(self.said)
+        return frozenset(one for each in self.calls if any(map(each.has, symbols)) for one in each.modules)
 
     @property
     def refused(self) -> bool:
@@ -105,8 +111,9 @@ class Compiler:
         Those of the numbers ``merge`` may be put behind common functions.
 
         What the compiler's errors point at is left out and the others are tried again, also where it crashed after
-        them. Where it says nothing of the kind, the halves are tried. Late errors are dear: with a module that has a
-        rare element type go the others that have one. ``began`` is called before each run.
+        them. Where it names a call of several, those are tried without one, and where it says nothing of the kind, the
+        halves are. Late errors are dear: modules with rare element types are compiled by themselves. ``began`` is
+        called before each run.
         """
         parts: list[Part] = []
         threads = False
@@ -116,6 +123,7 @@ class Compiler:
             nonlocal threads
             part, last = self._part(numbers, tuple(modules[each] for each in numbers), threads, began)
             if part is None:
+                self._merge -= {numbers[each] for each in last.suspected}
                 threads = True  # whom else it refuses it then names sooner
                 return last
             parts.append(part)
@@ -181,7 +189,7 @@ class Compiler:
         last = self._compiler(joined, ".vmfb", how)
         made = last.result.ok and last.output.is_file()
         if not made:
-            return None, replace(last, late=True)
+            return None, replace(last, late=True, calls=calls)
         share = (seconds + last.result.seconds) / len(numbers)
         calls = tuple(Call(each.function, tuple(numbers[at] for at in each.modules)) for each in calls)
         return Part(numbers, last.output, share, calls), last
@@ -224,7 +232,10 @@ class Compiler:
 
 
 def _narrow(numbers: tuple[int, ...], attempt: Callable[[tuple[int, ...]], _Run | None], left: Left) -> None:
-    """Attempt all, then without those that a failed run blames; where it blames none, the halves, down to one."""
+    """Attempt all, then without those that a failed run blames.
+
+    Where it blames none, those that it suspects and the others, or the halves, down to one.
+    """
     waiting = [numbers]
     while waiting:
         some = waiting.pop()
@@ -236,5 +247,6 @@ def _narrow(numbers: tuple[int, ...], attempt: Callable[[tuple[int, ...]], _Run 
         for each in sorted(blamed):
             left(each, failed.why, failed.refused and each in named)
         half = len(some) // 2
-        rest = tuple(each for each in some if each not in blamed)
-        waiting += [rest] if blamed else [some[half:], some[:half]]
+        suspects = set() if blamed else {some[each] for each in failed.suspected}
+        rest = tuple(each for each in some if each not in blamed | suspects)
+        waiting += [rest, tuple(sorted(suspects))] if blamed or suspects else [some[half:], some[:half]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 import re
 import textwrap
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from iree.compiler.ir import Location, Module, SymbolTable
@@ -18,6 +18,8 @@ _DIAGNOSTIC = re.compile(r"^(?P<file>[^\n]*?):(?:(?P<line>\d+):\d+|0): (?P<kind>
 _FATAL = re.compile(r": error: failed to legalize (?:operation|unresolved) ")
 #: A pass that has failed, where the compiler prints what it failed on: the module, a function, an executable of one.
 _FAILED = re.compile(r"^// -----// IR Dump After [^\n]* Failed\b[^\n]*\n(?P<operation>[^\n]*)", re.MULTILINE)
+#: A function of the compiled kernels that the linker cannot link.
+_LINKED = re.compile(r"^>>> [^\n]*:\((?P<symbol>[^\s)]+)\)$", re.MULTILINE)
 _DUMP = re.compile(r"^// -----// IR Dump ", re.MULTILINE)
 _PLACE = re.compile(r"^[^\n]*?:(\d+):(\d+): (?=(?:error|warning|note): )", re.MULTILINE)
 _FUNCTION = "func.func"
@@ -56,21 +58,11 @@ class Joined:
     lines: tuple[tuple[tuple[int, int], ...], ...]
 
     def blamed(self, said: str) -> frozenset[int]:
-        """The numbers of the joined modules that errors point into, or one of whose functions a pass has failed on."""
+        """The numbers of the joined modules that errors point into, or one of whose functions cannot be compiled."""
         errors = (each for each in _DIAGNOSTIC.finditer(said) if each["kind"] == "error")
         owners = [self._owner(each["line"]) for each in errors]
-        owners += [self._named(each["operation"]) for each in _FAILED.finditer(said)]
+        owners += [self._of(each) for each in failed_symbols(said)]
         return frozenset(number for number in owners if number is not None)
-
-    def alike(self, numbers: Collection[int]) -> frozenset[int]:
-        """The modules that have element types without hardware of their own, where one of ``numbers`` has such."""
-        lines = self.text.splitlines()
-        rare = {
-            number
-            for number, each in enumerate(self.lines)
-            if any(RARE.search(line) for first, last in each for line in lines[first - 1 : last])
-        }
-        return frozenset(rare) if rare.intersection(numbers) else frozenset()
 
     def told(self, said: str, source: pathlib.Path, name: str) -> dict[int, str]:
         """What the compiler says of each module that it refuses, as it would if that were alone in a file ``name``.
@@ -118,7 +110,10 @@ class Joined:
     def _named(self, line: str) -> int | None:
         """The module whose prefix begins the symbol that a line defines."""
         symbol = _SYMBOL.search(line)
-        return next((n for n, each in enumerate(self.prefixes) if symbol and symbol[1].startswith(each)), None)
+        return self._of(symbol[1]) if symbol else None
+
+    def _of(self, symbol: str) -> int | None:
+        return next((number for number, each in enumerate(self.prefixes) if symbol.startswith(each)), None)
 
     def _owner(self, line: str | None) -> int | None:
         at = int(line or 0)
@@ -130,6 +125,12 @@ class Joined:
         text = _PLACE.sub(lambda at: f"{name}:{int(at[1]) + shift}:{at[2]}: ", text)
         prefix = self.prefixes[number]
         return text.replace(f"@{prefix}", "@").replace(f'@"{prefix}', '@"')
+
+
+def failed_symbols(said: str) -> tuple[str, ...]:
+    """What a pass of the compiler or its linker has failed on, by name."""
+    operations = (_SYMBOL.search(each["operation"]) for each in _FAILED.finditer(said))
+    return (*(each[1] for each in operations if each), *(each["symbol"] for each in _LINKED.finditer(said)))
 
 
 def body_of(lines: list[str]) -> list[str]:

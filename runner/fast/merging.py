@@ -28,6 +28,10 @@ class Call:
     function: str
     modules: tuple[int, ...]
 
+    def has(self, symbol: str) -> bool:
+        """Whether what the compiler names so is this function, or one of its kernels."""
+        return symbol == self.function or symbol.startswith(f"{self.function}_")
+
 
 @dataclass(frozen=True)
 class _Head:
