@@ -99,6 +99,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     ops: OpByOp | None = None  # where the case goes op by op
     deadline: float = 0.0  # seconds that the scheduler grants the case; 0: the case's own
     stage_deadlines: tuple[StageTimeout, ...] = ()  # likewise of its stages
+    aside: bool = False  # make the golden of a larger model while the compiler runs
     anew: bool = False  # use no code that the device's driver has kept
     caching: Caching | None = None  # where compiled modules come from and go to
     places: dict[str, str] = {}  # of an imported suite's case: where each place of its definition lies here

@@ -23,7 +23,7 @@ from runner.fast.observer import Batches
 from runner.folder import ShardFolder
 from runner.journal import Journal, JournalState, now
 from runner.ofcase import expecting, stages_of_case, worker_for
-from runner.options import Options
+from runner.options import Engine, Options
 from runner.order import in_order, jobs_at_a_time, limits_of
 from runner.outcome import Outcome, hindrance_of
 from runner.pool import Zygote
@@ -95,9 +95,8 @@ class ShardRun:
         self._open(state, header)
         jobs = jobs_at_a_time(self._batch.target, self._options.jobs)
         log.info("%s: %d cases to run, %d at a time", self._batch.name, len(todo), jobs)
-        self._progress = make_progress(
-            Tally(len(todo), {case.id: seconds(case) for case in todo}, jobs), on_ci=self._on_ci
-        )
+        tally = Tally(len(todo), {case.id: seconds(case) for case in todo}, jobs)
+        self._progress = make_progress(tally, on_ci=self._on_ci)
         stop = Stop.INTERRUPTED
         try:
             stop = self._run_cases(todo, jobs, deadline, stopped)
@@ -186,10 +185,9 @@ class ShardRun:
             job = self._job(case, folder)
         except OSError:
             return None
-        job = msgspec.structs.replace(job, anew=True)  # what was kept a moment ago is what is doubted
-        if job.caching is not None:
-            job = msgspec.structs.replace(job, caching=msgspec.structs.replace(job.caching, force=True))
-        return job, now()
+        # What was kept a moment ago is what is doubted.
+        caching = msgspec.structs.replace(job.caching, force=True) if job.caching is not None else None
+        return msgspec.structs.replace(job, anew=True, aside=False, caching=caching), now()
 
     def ended_again(self, record: Record) -> None:
         """Journal the record with both runs."""
@@ -245,6 +243,7 @@ class ShardRun:
             ops=self._op_by_op(case, folder or self._folder),
             deadline=limits.case,
             stage_deadlines=tuple(StageTimeout(stage, seconds) for stage, seconds in limits.stages.items()),
+            aside=self._options.engine is Engine.AUTO,
             anew=self._options.force_recompile,
             caching=self._caching,
         )
@@ -263,8 +262,7 @@ class ShardRun:
             return Stop.DONE
         with ExitStack() as stack:
             stack.enter_context(Room(default_store(), 0).in_use())
-            # It loads what the cases need while the sources are made.
-            worker = self._worker([*real, *self._doubtful()])
+            worker = self._worker([*real, *self._doubtful()])  # loads what they need while the sources are made
             zygote = stack.enter_context(zygote_for(self._folder.zygote_log, worker))
             ready = self._supply(real, stopped)
             zygote.wait_ready()

@@ -119,6 +119,27 @@ class Plain(Protocol):
         """Whether no code of the model's own would change, judge or store the outputs, or these golden ones."""
 
 
+@runtime_checkable
+class Predictable(Protocol):
+    """A frontend whose golden may depend on nothing but inputs and a model file, and leave nothing behind."""
+
+    def predictable_model(self) -> pathlib.Path | None:
+        """That file; None where the golden is given, or made by code of the model's own."""
+
+    def adopt(self, golden: tuple[Golden, ...]) -> None:
+        """Note what ``native_inference`` would have noted of the golden, which was made elsewhere."""
+
+
+class MadeAside(Protocol):
+    """A golden that is being made while the compiler runs."""
+
+    def golden(self, work: Work, inputs: tuple[Array, ...]) -> tuple[Golden, ...] | None:
+        """It, if it was made of these inputs; None where the stage has to make it."""
+
+    def close(self) -> None:
+        """End it."""
+
+
 @dataclass
 class Work:
     """The state of one case between its stages; each stage fills what the next ones read."""
@@ -136,6 +157,7 @@ class Work:
     further_compiled: tuple[pathlib.Path, ...] = ()
     inputs: tuple[Array, ...] | None = None
     golden: tuple[Golden, ...] | None = None
+    aside: MadeAside | None = None  # the golden to come
     outputs: tuple[Array, ...] | None = None
     arguments: tuple[str, ...] | None = None  # of an imported suite's case: what its tools are told to run on
     refusal: ErrorInfo | None = None  # likewise: how the runtime said that results are not what is expected

@@ -29,7 +29,7 @@ def preload_steps() -> None:
     """The part of it that needs neither onnx nor a compiler."""
     os.environ[_SINGLE_THREADED] = "1"
     from runner.bundle import steps  # noqa: F401, PLC0415 - loaded for the cases to come
-    from runner.stages import execute  # noqa: F401, PLC0415
+    from runner.stages import aside, execute  # noqa: F401, PLC0415
 
 
 def run(job: Job, emit: Callable[[Event], None]) -> None:
@@ -39,6 +39,7 @@ def run(job: Job, emit: Callable[[Event], None]) -> None:
     ours raises.
     """
     from runner.bundle.steps import Steps  # noqa: PLC0415 - numpy, and for most cases onnx: only here and in the zygote
+    from runner.stages.aside import begun_aside  # noqa: PLC0415
     from runner.stages.execute import run_stage  # noqa: PLC0415
 
     keep_code(job.target, os.environ, anew=job.anew)
@@ -62,11 +63,14 @@ def run(job: Job, emit: Callable[[Event], None]) -> None:
             emit(StageEnded(result=reused[stage]))
         if stage not in job.stages:
             continue
+        if stage is Stage.COMPILATION:
+            work.aside = begun_aside(work)
         emit(StageStarted(stage=stage))
         result, error = run_stage(work, stage, steps.of(stage))
         emit(StageEnded(result=result, error=error))
         if result.status is not StageStatus.PASS:
             break
-    if work.session is not None:
-        work.session.close()
+    for each in (work.session, work.aside):
+        if each is not None:
+            each.close()
     emit(last_word(work, steps.notes()))

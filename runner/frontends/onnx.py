@@ -13,6 +13,7 @@ from runner.work import Golden, Imported
 from schemas.errors import InfraError
 
 _DATA = "test_data_set_0"
+_MADE = "golden: ONNX Runtime, CPU"
 
 
 class OnnxFrontend:
@@ -62,13 +63,25 @@ class OnnxFrontend:
     def native_inference(self, inputs: tuple[Array, ...]) -> tuple[Golden, ...]:
         """Stored outputs where the source has them, else ONNX Runtime's on the CPU."""
         names = [output.name for output in self._graph.output]
-        if self._stored is not None and (self._stored / "output_0.pb").is_file():
+        if self._stored is not None and self._has_outputs(self._stored):
             values = onnx_data.load_values(self._stored, "output", tuple(self._graph.output))
         else:
-            self._notes.append("golden: ONNX Runtime, CPU")
+            self._notes.append(_MADE)
             inputs_by_name = dict(zip((i.name for i in onnx_data.graph_inputs(self._graph)), inputs, strict=True))
             values = onnx_native.run(self._model, inputs_by_name)
         return tuple(Golden(name, value) for name, value in zip(names, values, strict=True))
+
+    def predictable_model(self) -> pathlib.Path | None:
+        """The source's own file, where it has no outputs."""
+        return None if self._stored is not None and self._has_outputs(self._stored) else self._model
+
+    def adopt(self, _golden: tuple[Golden, ...]) -> None:
+        """Where it came from."""
+        self._notes.append(_MADE)
+
+    @staticmethod
+    def _has_outputs(stored: pathlib.Path) -> bool:
+        return (stored / "output_0.pb").is_file()
 
     def postprocess(self, outputs: tuple[Array, ...]) -> tuple[Array, ...]:
         """Data cases compare what the model returns."""

@@ -20,6 +20,7 @@ from runner.work import Golden, Imported
 from schemas.errors import InfraError
 from suites.models.onnx_tester import OnnxModelTester, caller_inputs
 
+_GOLDEN_HOOKS = ("load_inputs", "forward", "configure_session")
 _HOOKS = ("extract_outputs", "postprocess", "save_processed_outputs")
 
 
@@ -74,6 +75,15 @@ class OnnxTesterFrontend:
         made = self._tester.forward({name: np.array(value) for name, value in zip(names, inputs, strict=True)})
         named = _named(made, self._outputs, "forward")
         return tuple(Golden(name, named[name]) for name in self._outputs)
+
+    def predictable_model(self) -> pathlib.Path | None:
+        """What the class loaded, where none of its own code makes inputs or golden, or sets up ONNX Runtime."""
+        kind = type(self._tester)
+        own = any(getattr(kind, hook) is not getattr(OnnxModelTester, hook) for hook in _GOLDEN_HOOKS)
+        return None if own else self._tester.model_file
+
+    def adopt(self, golden: tuple[Golden, ...]) -> None:
+        """Nothing more is known of it."""
 
     def postprocess(self, outputs: tuple[Array, ...]) -> tuple[Array, ...]:
         """The hooks' view of the compiled outputs; left alone where their number is wrong, which comparison tells."""
