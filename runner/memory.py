@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import resource
+import signal
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _GIB = 1024**3
@@ -14,6 +16,9 @@ _VMSTAT = pathlib.Path("/proc/vmstat")
 #: single process lies above it: it only stops one allocation that would be too large at once.
 _HARD_LIMIT_FACTOR = 1.25
 _HARD_LIMIT_EXTRA = _GIB // 2
+
+#: The name of a process whose work its case can do without: over the limit it goes first.
+SPARE = "golden-aside"
 
 #: A further case is started only while the machine has this much memory left (or the case's limit, where smaller).
 ADMISSION_RESERVE = _GIB
@@ -86,6 +91,22 @@ def oom_kills() -> int | None:
         return None
     start = text.find(b"\noom_kill ")
     return None if start < 0 else int(text[start + 10 :].split(b"\n", 1)[0])
+
+
+def name_this_process(name: str) -> None:
+    """As others see it in ``/proc/<pid>/comm``, 15 characters at most; raises OSError."""
+    pathlib.Path("/proc/self/comm").write_text(name)
+
+
+def end_spare(pid: int) -> bool:
+    """End the children of ``pid`` that are named SPARE; whether there was one."""
+    ended = False
+    for child in children(pid):
+        with contextlib.suppress(OSError):
+            if pathlib.Path(f"/proc/{child}/comm").read_text().rstrip() == SPARE and resident_bytes(child):
+                os.kill(child, signal.SIGKILL)
+                ended = True
+    return ended
 
 
 def limit_this_process(limit: int) -> None:

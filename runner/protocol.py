@@ -82,6 +82,10 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     jobs: str = ""  # a file with the job of each member, where they go on from bundles
 
 
+#: What the reason begins with why a batch left cases that can only be called with each other.
+TOGETHER = "together: "
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One case, where its source lies on this machine, and how it is to be run."""
 

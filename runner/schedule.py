@@ -15,7 +15,7 @@ from typing import Protocol
 
 import msgspec
 
-from runner.memory import ADMISSION_RESERVE, available_bytes, proportional_bytes, tree_bytes
+from runner.memory import ADMISSION_RESERVE, available_bytes, end_spare, proportional_bytes, tree_bytes
 from runner.pool import Zygote, ZygoteLostError
 from runner.protocol import Batch, Ending, Job
 from runner.running import Limits, RunningCase, Verdict, case_log
@@ -208,6 +208,8 @@ class Scheduler:
         if case.pid is None:
             return None
         used = tree_bytes(case.pid)
+        if used > case.limits.memory and case.job.aside and end_spare(case.pid):
+            return None  # what is held without it is seen at the next look
         case.peak_rss = max(case.peak_rss, used)
         limit = case.limits.memory
         if used > limit and case.job.ops is not None:  # its operations' forks share the model's pages with it

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -12,7 +13,19 @@ from runner.backends import compile_flags
 from runner.fast import eligible, sample
 from runner.fast.forming import Candidate, batches, turn
 from runner.fast.known import Alone, Keys, Known, Refusal, keys_for
-from runner.protocol import Batch, Caching, Ending, Event, Failed, Left, Member, Passed, StageEnded, StageStarted
+from runner.protocol import (
+    TOGETHER,
+    Batch,
+    Caching,
+    Ending,
+    Event,
+    Failed,
+    Left,
+    Member,
+    Passed,
+    StageEnded,
+    StageStarted,
+)
 from runner.running import Limits, RunningCase
 from runner.schedule import Planned
 from schemas.case import Case
@@ -23,6 +36,8 @@ from schemas.words import Outcome, Stage
 #: What a batch may take for a stage, beside many times what it should: it only decides when its cases go alone.
 _PATIENCE, _TIMES = 60.0, 10.0  # seconds, and a factor
 
+#: Why a case was left that may have nothing to do with it.
+_PASSING = re.compile(rf"{re.escape(TOGETHER)}|\w*(?:OSError|MemoryError|FileNotFoundError|PermissionError)\b")
 _GOOD = (Outcome.PASS, Outcome.XFAIL)
 _FAILED = (Outcome.FAIL, Outcome.CRASH, Outcome.TIMEOUT, Outcome.OOM)
 
@@ -62,6 +77,7 @@ class Lane:
         self._drawn: frozenset[str] = frozenset()
         self._doubted: dict[str, tuple[str, Said]] = {}  # drawn cases: their keys, and what was said of them
         self._left: set[str] = set()
+        self._lasting: set[str] = set()  # of those, whom only another model or compiler may change
         self._keys_of: dict[str, str] = {}
 
     def plan(self, cases: Sequence[Case], source: Callable[[Case], str], limits: Callable[[Case], Limits]) -> Plan:
@@ -114,6 +130,7 @@ class Lane:
             self._keep(key, said)
         elif record.together is not None:
             self._left.add(record.case)
+            self._lasting.add(record.case)
         return record
 
     def _keep(self, key: str, said: Said) -> None:
@@ -123,9 +140,15 @@ class Lane:
             with contextlib.suppress(OSError):  # a full store: it is heard again in the next run
                 self._known.keep(key, refusal)
 
-    def leave(self, why: Mapping[str, str]) -> None:
-        """Cases that a batch named as what cannot be run with others."""
+    def leave(self, why: Mapping[str, str], members: int) -> None:
+        """Cases that a batch of so many named as what cannot be run with others.
+
+        What may be another member's doing, or this machine's, is forgotten as soon as they pass alone.
+        """
         self._left.update(why)
+        if len(why) == members:
+            return
+        self._lasting.update(case for case, said in why.items() if not _PASSING.match(said))
 
     def close(self, records: Iterable[Record]) -> None:
         """Remember for the next run which cases to run alone at once: what did not pass, and what a batch named.
@@ -139,7 +162,7 @@ class Lane:
             if record.outcome in _GOOD or record.outcome in _FAILED:  # declared or not: that may have changed since
                 failed -= {eligible.mark(record.case, expected=each) for each in (False, True)}
             key = self._keys_of.get(record.case, "")
-            if record.case in self._left and record.outcome in _GOOD and key:
+            if record.case in self._lasting and record.outcome in _GOOD and key:
                 left[record.case] = key
             elif record.case in self._left or record.outcome in _FAILED:
                 failed.add(eligible.mark(record.case, expected=record.expectation is not None))

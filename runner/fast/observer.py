@@ -92,7 +92,7 @@ class Batches:
         left = [each.case for each in batch.members if each.case.id not in done]
         why = why_left(case)
         log.info("a batch of %d: %d ended as they should, %s; left: %s", len(batch.members), len(done), ending, why)
-        self._lane.leave(why)
+        self._lane.leave(why, len(batch.members))
         self._leave(left)
         self._shard.ended_batch(case.job, whole=case.has_finished and not ending.reason)
 
