@@ -42,7 +42,7 @@ def run(job: Job, emit: Callable[[Event], None]) -> None:
     from runner.stages.aside import begun_aside  # noqa: PLC0415
     from runner.stages.execute import run_stage  # noqa: PLC0415
 
-    keep_code(job.target, os.environ, anew=job.anew)
+    keep_code(job, os.environ)
     if job.batch is not None and job.batch.jobs:
         from runner.fast.resumed import run_resumed  # noqa: PLC0415 - likewise
 

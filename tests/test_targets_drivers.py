@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import pathlib
+import shutil
 
 import msgspec
 import pytest
 
 from runner.backends.drivers import keep_code
 from runner.cache.room import Room
+from runner.protocol import Job, Toolchain
 from runner.store import STORE_VARIABLE, Store
-from schemas.target import Target
+from schemas.target import EnvVar, Target
+from schemas.words import Stage
+from tests.stages_support.cases import a_case
 from tests.targets_support import VULKAN, needs_vulkan
 from tests.test_targets_run import shard, suites
 
 CUDA = msgspec.structs.replace(VULKAN, backend="cuda", device="cuda")
 CPU = msgspec.structs.replace(VULKAN, backend="llvm-cpu", device="local-task")
 HIP = msgspec.structs.replace(VULKAN, backend="rocm", device="hip")
+RUNS = (Stage.COMPILED_INFERENCE,)
+NOWHERE = Toolchain(iree_compile="", iree_opt="", iree_run_module="", library="", origin="package")
 
 
-def told(target: Target, *, anew: bool = False, **before: str) -> dict[str, str]:
+def told(target: Target, *, anew: bool = False, stages: tuple[Stage, ...] = RUNS, **before: str) -> dict[str, str]:
     environment = dict(before)
-    keep_code(target, environment, anew=anew)
+    job = Job(case=a_case(), target=target, toolchain=NOWHERE, source="", folder="", logs="", stages=stages, anew=anew)
+    keep_code(job, environment)
     return environment
 
 
@@ -57,6 +64,19 @@ def test_what_is_doubted_is_compiled_by_the_driver_too(store: pathlib.Path) -> N
     assert not store.exists()
 
 
+def test_a_case_that_runs_nothing_there_or_a_store_that_keeps_nothing_has_none(store: pathlib.Path) -> None:
+    assert told(CUDA, stages=(Stage.COMPILATION,)) == {}
+    assert told(CUDA, E2ESHARD_STORE_LIMIT="0") == {"E2ESHARD_STORE_LIMIT": "0"}
+    assert not store.exists()
+
+
+def test_other_settings_have_another_folder(store: pathlib.Path) -> None:
+    wide = msgspec.structs.replace(CUDA, environment=(EnvVar("WIDTH", "256"),))
+    narrow = msgspec.structs.replace(CUDA, environment=(EnvVar("WIDTH", "128"),))
+    assert len({told(each)["CUDA_CACHE_PATH"] for each in (CUDA, wide, narrow)}) == 3
+    assert len(list((store / "drivers").iterdir())) == 3
+
+
 def test_a_store_that_cannot_be_written_costs_nothing_but_time(store: pathlib.Path) -> None:
     store.write_bytes(b"a file")
     assert told(CUDA) == {}
@@ -71,23 +91,25 @@ def test_a_driver_s_folder_goes_where_room_is_needed(store: pathlib.Path) -> Non
 
 @pytest.mark.slow
 def test_a_second_night_finds_its_kernels_and_force_recompile_does_not(
-    tmp_path: pathlib.Path, store: pathlib.Path
+    tmp_path: pathlib.Path, store: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needs_vulkan()
+    monkeypatch.delenv("MESA_SHADER_CACHE_DISABLE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     suites(tmp_path, "execute", "vulkan", "[{name: onnx/node/test_relu}]")
-    own = {STORE_VARIABLE: str(store), "MESA_SHADER_CACHE_DISABLE": ""}
 
     def kernels() -> dict[pathlib.Path, int]:
-        found = (store / "drivers" / "mesa").rglob("*")
+        found = (store / "drivers").rglob("*") if store.exists() else ()
         return {path: path.stat().st_mtime_ns for path in found if path.is_file() and path.name != "index"}
 
-    done, _ = shard(tmp_path, "vulkan", "--force-recompile", **own)
+    for options in ((), (), ("--force-recompile",)):
+        before = kernels()
+        done, _ = shard(tmp_path, "vulkan", *options, **{STORE_VARIABLE: str(store)})
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert kernels()
+        assert before in ({}, kernels()), "nothing was compiled, nor kept once more"
+    shutil.rmtree(store / "drivers")
+    done, _ = shard(tmp_path, "vulkan", "--force-recompile", **{STORE_VARIABLE: str(store)})
     assert done.returncode == 0, done.stdout + done.stderr
     assert kernels() == {}
-    done, _ = shard(tmp_path, "vulkan", **own)
-    assert done.returncode == 0, done.stdout + done.stderr
-    first = kernels()
-    assert first
-    done, _ = shard(tmp_path, "vulkan", **own)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert kernels() == first, "nothing was compiled, nor kept once more"
+    assert not list((tmp_path / "cache").rglob("mesa*")), "nor anywhere else"

@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import MutableMapping
+
+import msgspec
 
 from runner.backends import backend_of
 from runner.cache.inventory import DRIVERS
+from runner.cache.room import limit_from
+from runner.protocol import Job
 from runner.store import default_store
-from schemas.target import Target
+from schemas.words import Stage
+
+_ON_DEVICE = {Stage.COMPILED_INFERENCE, Stage.OP_BY_OP}
 
 
-def keep_code(target: Target, environment: MutableMapping[str, str], *, anew: bool) -> None:
-    """Tell the drivers of a target, through this process's environment, where to keep code; ``anew``: to use none kept.
+def keep_code(job: Job, environment: dict[str, str] | os._Environ[str]) -> None:
+    """Tell the drivers of a job's target, through its process's environment, where to keep code, or to use none kept.
 
-    What the environment says of it already stays. Without room for the folder the drivers do as they would by
-    themselves. Each driver finds what it kept by the code it was given, its own version and the device.
+    What the environment says of it already stays. Without room for the folder, or where the store's limit is 0, the
+    drivers do as they would by themselves. Each driver finds what it kept by the code it was given, its own version and
+    the device; what target and case set in the environment, which may change the code, is in the folder's name.
     """
-    for each in backend_of(target).kept:
-        if anew:
+    if not _ON_DEVICE.intersection(job.stages):
+        return
+    for each in backend_of(job.target).kept:
+        if job.anew:
             environment.setdefault(*each.unused)
-        elif each.variable not in environment:
-            folder = default_store().root / DRIVERS / each.folder
+        elif each.variable not in environment and limit_from(environment) > 0:
+            folder = default_store().root / DRIVERS / f"{each.folder}{_suffix(job)}"
             try:
                 folder.mkdir(parents=True, exist_ok=True)  # Mesa makes one folder, and none above it
+                os.utime(folder)  # used now, also where the driver only reads
             except OSError:
                 continue
             environment[each.variable] = os.fspath(folder)
+
+
+def _suffix(job: Job) -> str:
+    own = (*job.target.environment, *job.case.environment)
+    return f"-{hashlib.sha256(msgspec.json.encode(own)).hexdigest()[:8]}" if own else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MODULES = "modules"
 PARAMETERS = "parameters"
@@ -40,7 +40,8 @@ def items(root: pathlib.Path) -> Iterator[Item]:
     yield from _joined(root / JOINED)
     yield from _downloads(root)
     for folder in _below(root / DRIVERS):
-        yield _folder(folder)  # each driver's own affair inside
+        item = _folder(folder)  # each driver's own affair inside
+        yield replace(item, used=max(item.used, _modified(folder)))
     for folder in (root / _FILES, root / _HUB):
         yield _folder(folder, fixed=True)
 
