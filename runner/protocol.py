@@ -82,10 +82,6 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     jobs: str = ""  # a file with the job of each member, where they go on from bundles
 
 
-#: What the reason begins with why a batch left cases that can only be called with each other.
-TOGETHER = "together: "
-
-
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One case, where its source lies on this machine, and how it is to be run."""
 
@@ -168,10 +164,14 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="
 
 
 class Left(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="left"):
-    """A member of a batch did not end as it should, for whatever reason: it has to be judged alone."""
+    """A member of a batch did not end as it should, for whatever reason: it has to be judged alone.
+
+    ``passing``: that may have been another member's doing, or this machine's.
+    """
 
     member: int
     why: str
+    passing: bool = False
 
 
 Event = StageStarted | StageEnded | Finished | Passed | Failed | Left

@@ -17,6 +17,7 @@ from schemas.record import CastInput, ErrorInfo, OutputComparison, TokenComparis
 
 if TYPE_CHECKING:
     from runner.ortep.client import Client
+    from runner.stages.aside import Aside
 
 T = TypeVar("T")
 #: In the metrics: what a golden took that was made while the compiler ran; its stage only waited for it.
@@ -128,18 +129,8 @@ class Predictable(Protocol):
     def predictable_model(self) -> pathlib.Path | None:
         """That file; None where the golden is given, or made by code of the model's own."""
 
-    def adopt(self, golden: tuple[Golden, ...]) -> None:
+    def adopt(self) -> None:
         """Note what ``native_inference`` would have noted of the golden, which was made elsewhere."""
-
-
-class MadeAside(Protocol):
-    """A golden that is being made while the compiler runs."""
-
-    def golden(self, work: Work, inputs: tuple[Array, ...]) -> tuple[Golden, ...] | None:
-        """It, if it was made of these inputs; None where the stage has to make it."""
-
-    def close(self) -> None:
-        """End it."""
 
 
 @dataclass
@@ -159,7 +150,7 @@ class Work:
     further_compiled: tuple[pathlib.Path, ...] = ()
     inputs: tuple[Array, ...] | None = None
     golden: tuple[Golden, ...] | None = None
-    aside: MadeAside | None = None  # the golden to come
+    aside: Aside | None = None  # the golden to come
     outputs: tuple[Array, ...] | None = None
     arguments: tuple[str, ...] | None = None  # of an imported suite's case: what its tools are told to run on
     refusal: ErrorInfo | None = None  # likewise: how the runtime said that results are not what is expected

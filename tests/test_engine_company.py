@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from runner.fast import company, merging
 from runner.fast.joining import Joined
+from runner.fast.known import Alone, Known
 from runner.tensors import ELEMENT_TYPES, Array
 from schemas.words import MODULES_FROM_CACHE
 from tests.engine_support.build import FAULT, FAULTY, OPERATORS, RealSuite, together
@@ -113,6 +114,10 @@ def test_a_case_of_a_company_is_known_in_the_next_run_also_without_the_others(tm
     run(suite, "--tests", "onnx/(Exp|Neg)")
     assert suite.outcomes() == {"Exp": "PASS", "Neg": "PASS"}
     assert not any(each.together for each in suite.records().values())
+    alone = Known(tmp_path / "store").alone("fakes-cpu")
+    assert alone == Alone(failed=frozenset({"fakes/cpu/onnx/Exp@onnx", "fakes/cpu/onnx/Neg@onnx"})), "for one run only"
+    run(suite, "--tests", "onnx/(Exp|Neg)")
+    assert Known(tmp_path / "store").alone("fakes-cpu") == Alone()
 
 
 @pytest.mark.slow

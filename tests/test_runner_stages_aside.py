@@ -27,6 +27,7 @@ from tests.engine_support.build import RealSuite
 from tests.stages_support.cases import a_case, a_job, a_model, error_of, run, store
 
 F32 = TensorProto.FLOAT
+PROCESSORS = len(os.sched_getaffinity(0))
 SIZE = 600  # its square is 1.4 MiB of floats
 
 
@@ -60,7 +61,7 @@ def nothing_is_left(job: Job) -> None:
 
 
 def test_a_case_reads_the_same_but_for_the_seconds(tmp_path: pathlib.Path, model: pathlib.Path) -> None:
-    found = []
+    found, logs = [], []
     for each in (False, True):
         job = a_job(tmp_path / str(each), model, aside=each)
         events, stages, last = run(job)
@@ -68,7 +69,9 @@ def test_a_case_reads_the_same_but_for_the_seconds(tmp_path: pathlib.Path, model
         assert {each.status for each in stages.values()} == {StageStatus.PASS}
         nothing_is_left(job)
         found.append(last)
+        logs.append({each.stage: each.log for each in stages.values()})
     assert "golden: ONNX Runtime, CPU" in found[1].notes
+    assert logs[0] == logs[1]
     assert 0 < found[1].metrics.pop(SECONDS) < 60
     assert found[0].metrics.keys() == found[1].metrics.keys()
     assert found[0].comparisons == found[1].comparisons
@@ -234,4 +237,4 @@ def test_the_simple_engine_has_none(tmp_path: pathlib.Path) -> None:
         done = suite.run("--shard", "fakes/cpu/0", "--engine", engine)
         assert done.returncode == 0, done.stdout + done.stderr
         (record,) = suite.records().values()
-        assert (SECONDS in record.metrics) is (engine == "auto" and len(os.sched_getaffinity(0)) > 1)
+        assert (SECONDS in record.metrics) is (engine == "auto" and PROCESSORS > 1)

@@ -8,7 +8,9 @@ import shutil
 import msgspec
 import pytest
 
+from generator import render
 from runner.backends.drivers import keep_code
+from runner.cache.inventory import DRIVERS
 from runner.cache.room import Room
 from runner.protocol import Job, Toolchain
 from runner.store import STORE_VARIABLE, Store
@@ -51,6 +53,10 @@ def test_each_driver_has_a_folder_in_the_store(store: pathlib.Path) -> None:
 def test_what_compiles_nothing_has_none(store: pathlib.Path, target: Target) -> None:
     assert told(target) == told(target, anew=True) == {}
     assert not store.exists()
+
+
+def test_the_workflows_keep_the_same_folder() -> None:
+    assert f"{render.STORE}/{DRIVERS}" == render.DRIVERS
 
 
 def test_what_the_environment_says_stays(store: pathlib.Path) -> None:

@@ -14,7 +14,7 @@ from runner.protocol import Job
 from runner.store import default_store
 from schemas.words import Stage
 
-_ON_DEVICE = {Stage.COMPILED_INFERENCE, Stage.OP_BY_OP}
+_ON_DEVICE = {Stage.COMPILED_INFERENCE, Stage.BENCHMARK, Stage.OP_BY_OP}
 
 
 def keep_code(job: Job, environment: dict[str, str] | os._Environ[str]) -> None:

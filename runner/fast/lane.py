@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -13,19 +12,7 @@ from runner.backends import compile_flags
 from runner.fast import eligible, sample
 from runner.fast.forming import Candidate, batches, turn
 from runner.fast.known import Alone, Keys, Known, Refusal, keys_for
-from runner.protocol import (
-    TOGETHER,
-    Batch,
-    Caching,
-    Ending,
-    Event,
-    Failed,
-    Left,
-    Member,
-    Passed,
-    StageEnded,
-    StageStarted,
-)
+from runner.protocol import Batch, Caching, Ending, Event, Failed, Left, Member, Passed, StageEnded, StageStarted
 from runner.running import Limits, RunningCase
 from runner.schedule import Planned
 from schemas.case import Case
@@ -36,8 +23,6 @@ from schemas.words import Outcome, Stage
 #: What a batch may take for a stage, beside many times what it should: it only decides when its cases go alone.
 _PATIENCE, _TIMES = 60.0, 10.0  # seconds, and a factor
 
-#: Why a case was left that may have nothing to do with it.
-_PASSING = re.compile(rf"{re.escape(TOGETHER)}|\w*(?:OSError|MemoryError|FileNotFoundError|PermissionError)\b")
 _GOOD = (Outcome.PASS, Outcome.XFAIL)
 _FAILED = (Outcome.FAIL, Outcome.CRASH, Outcome.TIMEOUT, Outcome.OOM)
 
@@ -76,8 +61,7 @@ class Lane:
         self._alone = self._known.alone(name) if self._known is not None else Alone()
         self._drawn: frozenset[str] = frozenset()
         self._doubted: dict[str, tuple[str, Said]] = {}  # drawn cases: their keys, and what was said of them
-        self._left: set[str] = set()
-        self._lasting: set[str] = set()  # of those, whom only another model or compiler may change
+        self._left: dict[str, bool] = {}  # by id, whether only another model or compiler may change that
         self._keys_of: dict[str, str] = {}
 
     def plan(self, cases: Sequence[Case], source: Callable[[Case], str], limits: Callable[[Case], Limits]) -> Plan:
@@ -129,8 +113,7 @@ class Lane:
         if record.together is not None and record.together.again == AGREED:
             self._keep(key, said)
         elif record.together is not None:
-            self._left.add(record.case)
-            self._lasting.add(record.case)
+            self._left[record.case] = True
         return record
 
     def _keep(self, key: str, said: Said) -> None:
@@ -140,20 +123,18 @@ class Lane:
             with contextlib.suppress(OSError):  # a full store: it is heard again in the next run
                 self._known.keep(key, refusal)
 
-    def leave(self, why: Mapping[str, str], members: int) -> None:
+    def leave(self, left: Mapping[str, Left], members: int) -> None:
         """Cases that a batch of so many named as what cannot be run with others.
 
-        What may be another member's doing, or this machine's, is forgotten as soon as they pass alone.
+        One that names all of them tells nothing of any.
         """
-        self._left.update(why)
-        if len(why) == members:
-            return
-        self._lasting.update(case for case, said in why.items() if not _PASSING.match(said))
+        self._left.update({case: not each.passing and len(left) < members for case, each in left.items()})
 
     def close(self, records: Iterable[Record]) -> None:
         """Remember for the next run which cases to run alone at once: what did not pass, and what a batch named.
 
-        What was named and passes alone is remembered by its model and compiler, and tried again with others of them.
+        What was named and passes alone is remembered by its model and compiler, and tried again with others of them;
+        where something else may have been the cause, in the run after the next.
         """
         if self._known is None:
             return
@@ -162,7 +143,7 @@ class Lane:
             if record.outcome in _GOOD or record.outcome in _FAILED:  # declared or not: that may have changed since
                 failed -= {eligible.mark(record.case, expected=each) for each in (False, True)}
             key = self._keys_of.get(record.case, "")
-            if record.case in self._lasting and record.outcome in _GOOD and key:
+            if self._left.get(record.case) and record.outcome in _GOOD and key:
                 left[record.case] = key
             elif record.case in self._left or record.outcome in _FAILED:
                 failed.add(eligible.mark(record.case, expected=record.expectation is not None))
@@ -248,11 +229,11 @@ def ending_of(said: Said) -> Ending:
     return Ending(exit_code=0, seconds=sum(each.seconds for each in said.stages if not each.built_on))
 
 
-def why_left(case: RunningCase) -> dict[str, str]:
-    """Why members of an ended batch did not pass, as far as it said so."""
+def left_of(case: RunningCase) -> dict[str, Left]:
+    """What an ended batch said of members that did not end as they should, as far as it said so, by their ids."""
     batch = case.job.batch
     told = [event for event in case.events if isinstance(event, Left)]
-    return {batch.members[each.member].case.id: each.why for each in told} if batch is not None else {}
+    return {batch.members[each.member].case.id: each for each in told} if batch is not None else {}
 
 
 def _scaled(each: Limits, batch: Batch, seconds: float) -> Limits:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from runner.fast.lane import Lane, Said, ending_of, events_of, why_left
+from runner.fast.lane import Lane, Said, ending_of, events_of, left_of
 from runner.folder import ShardFolder
 from runner.journal import now
 from runner.protocol import Ending, Event, Failed, Job, Passed
@@ -90,9 +90,10 @@ class Batches:
             self._shard.failed(member.case, events_of(said), ending_of(said), case.started)
         done = {record.case for record in records} | failed.keys()
         left = [each.case for each in batch.members if each.case.id not in done]
-        why = why_left(case)
+        told = left_of(case)
+        why = {each: one.why for each, one in told.items()}
         log.info("a batch of %d: %d ended as they should, %s; left: %s", len(batch.members), len(done), ending, why)
-        self._lane.leave(why, len(batch.members))
+        self._lane.leave(told, len(batch.members))
         self._leave(left)
         self._shard.ended_batch(case.job, whole=case.has_finished and not ending.reason)
 

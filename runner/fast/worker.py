@@ -17,7 +17,7 @@ from runner.fast.eligible import comparison_is_expected, is_joined, refusal_is_e
 from runner.fast.expected import Expected
 from runner.fast.refused import failure_of
 from runner.lastword import last_word, notes_of
-from runner.protocol import TOGETHER, Batch, Event, Failed, Finished, Job, Left, Member, Passed, StageStarted
+from runner.protocol import Batch, Event, Failed, Finished, Job, Left, Member, Passed, StageStarted
 from runner.stages.plan import stages_of
 from runner.work import present
 from schemas.record import ErrorInfo, StageResult
@@ -135,7 +135,7 @@ def _run_together(running: Running, some: Company, emit: Emit) -> list[One]:
                 one.together, one.work.compiled = False, None
             return ready
         for one in ready:
-            emit(Left(member=one.number, why=f"{TOGETHER}{type(error).__name__}: {error}"[:200]))
+            emit(Left(member=one.number, why=f"together: {type(error).__name__}: {error}"[:200], passing=True))
         return []
     for one in ready:
         _go_on(running, one, emit)
@@ -153,7 +153,8 @@ def _attempt(one: One, emit: Emit, step: Callable[[], None]) -> bool:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the case's own process will say it in its own words
         traceback.print_exc()
-        emit(Left(member=one.number, why=f"{type(error).__name__}: {error}"[:200]))
+        why = f"{type(error).__name__}: {error}"[:200]
+        emit(Left(member=one.number, why=why, passing=isinstance(error, OSError)))
         return False
     return True
 

@@ -75,7 +75,7 @@ class OnnxFrontend:
         """The source's own file, where it has no outputs."""
         return None if self._stored is not None and self._has_outputs(self._stored) else self._model
 
-    def adopt(self, _golden: tuple[Golden, ...]) -> None:
+    def adopt(self) -> None:
         """Where it came from."""
         self._notes.append(_MADE)
 

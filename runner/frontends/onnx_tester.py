@@ -82,7 +82,7 @@ class OnnxTesterFrontend:
         own = any(getattr(kind, hook) is not getattr(OnnxModelTester, hook) for hook in _GOLDEN_HOOKS)
         return None if own else self._tester.model_file
 
-    def adopt(self, golden: tuple[Golden, ...]) -> None:
+    def adopt(self) -> None:
         """Nothing more is known of it."""
 
     def postprocess(self, outputs: tuple[Array, ...]) -> tuple[Array, ...]:

@@ -13,7 +13,7 @@ from runner.lowerings import LOWERINGS
 from runner.ortep import engine
 from runner.tensors import Array
 from runner.tokens import Tokenizing, compare_tokens, positions, token_reasons
-from runner.work import SECONDS, Casting, Glue, Imported, Predictable, Work, present
+from runner.work import SECONDS, Casting, Glue, Imported, Work, present
 from schemas.record import CastInput
 from schemas.words import Path, Stage
 
@@ -63,13 +63,10 @@ def construct_inputs(work: Work) -> None:
 
 def native_inference(work: Work) -> None:
     """Golden outputs."""
-    inputs, frontend = present(work.inputs, "inputs"), work.frontend
+    inputs = present(work.inputs, "inputs")
     work.metrics.pop(SECONDS, None)  # of the run that a bundle is from
-    work.golden = work.aside.golden(work, inputs) if work.aside is not None else None
-    if work.golden is not None and isinstance(frontend, Predictable):
-        frontend.adopt(work.golden)
-    else:
-        work.golden = frontend.native_inference(inputs)
+    made = work.aside.golden(work, inputs) if work.aside is not None else None
+    work.golden = made if made is not None else work.frontend.native_inference(inputs)
     work.casts = _casts(work)
 
 
