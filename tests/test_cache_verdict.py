@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import pathlib
 import signal
 
@@ -54,6 +55,27 @@ def test_a_failure_comes_back_word_for_word(tmp_path: pathlib.Path, used: Toolch
     assert works[2].metrics["modules_from_cache"] == 1
     said = [work.log.read_text().partition("\n")[2].replace(str(work.folder), "") for work in works]
     assert said[0] == said[1] == said[2].partition("\n")[2]
+
+
+@pytest.mark.slow
+def test_a_refusal_is_that_of_every_module_which_is_equal_but_for_the_name(
+    tmp_path: pathlib.Path, used: Toolchain
+) -> None:
+    settings = caching(tmp_path / "store", used)
+    errors = []
+    for name in ("first", "another"):
+        work = make_work(tmp_path / name, used, settings)
+        wanted = order(work, REFUSED.replace("@f(", f"@{name}("))
+        with pytest.raises(StageFailure) as ended:
+            use.compile_once(work, dataclasses.replace(wanted, entry=name))
+        errors.append(ended.value.error)
+    assert errors[0] == errors[1]
+    assert work.metrics["modules_from_cache"] == 1
+    for name in ("first", "another"):  # what compiles has the name in it
+        work = make_work(tmp_path / "compiled" / name, used, settings)
+        wanted = order(work, module_text(3).replace("@f(", f"@{name}("))
+        use.compile_once(work, dataclasses.replace(wanted, entry=name))
+        assert work.metrics["modules_compiled"] == 1
 
 
 @pytest.mark.slow

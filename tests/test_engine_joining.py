@@ -42,6 +42,18 @@ def test_a_name_that_has_to_be_quoted_is_renamed_too() -> None:
     assert [each.name.value for each in module.body.operations] == ["a_torch/graph one"]
 
 
+def test_modules_that_are_called_otherwise_are_equal() -> None:
+    one, two = rename(ONE, "a_"), rename(ONE.replace(b"@main", b"@graph").replace(b"@helper", b"@main"), "b_")
+    assert one.nameless == two.nameless
+    assert one.said_of(two, '@main and @helper, "@main", @"main", @mainly, @main.0') == (
+        '@graph and @main, "@graph", @"graph", @mainly, @main.0'
+    )
+    assert rename(SIMPLE, "a_").nameless != one.nameless
+    assert rename(ONE.replace(b"2xf32", b"3xf32"), "a_").nameless != one.nameless
+    swapped = rename(ONE.replace(b"call @helper", b"call @main"), "a_")
+    assert swapped.nameless != one.nameless, "which function is meant counts"
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -40,7 +40,8 @@ def compile_module(work: Work, imported: Imported, module: pathlib.Path, prefix:
         wanted = []
     ir = pathlib.Path(work.job.logs) / IR_FOLDER / prefix.rstrip("_")
     wanted += ir_flags(case.tuning, ir, flags)
-    order = Order(module, compiled, flags, tuple(wanted), statistics, ir if case.tuning.save_ir else None)
+    saved = ir if case.tuning.save_ir else None
+    order = Order(module, compiled, flags, tuple(wanted), statistics, saved, entry=imported.entry.name)
     compile_once(work, order)
     found = {"vmfb_bytes": float(compiled.stat().st_size)}
     if statistics.is_file():

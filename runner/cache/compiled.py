@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pathlib
 import re
 from collections.abc import Mapping, Sequence
 from typing import Self
+
+import msgspec
 
 from runner.cache import entries, keys
 from runner.cache.hashes import TooManyFilesError, hash_of
@@ -49,8 +52,10 @@ class CompileCache:
         """The cache of what this toolchain's compiler makes on this machine; raises OSError without its library."""
         return cls(caching_of(store, toolchain))
 
-    def key(self, flags: Sequence[str], module: pathlib.Path, keeps: str = "") -> str:
+    def key(self, flags: Sequence[str], module: pathlib.Path, keeps: str = "", nameless: bytes = b"") -> str:
         """The key of compiling ``module`` with ``flags``; with ``keeps``, that of an entry that holds more beside it.
+
+        With ``nameless``, the module's text without the name of its entry point, that of all modules with this text.
 
         Raises Uncacheable where the compiler would write files that no entry holds, or a file cannot be read.
         """
@@ -68,6 +73,9 @@ class CompileCache:
             )
         except (OSError, TooManyFilesError) as error:
             raise Uncacheable from error
+        if nameless:
+            digest = hashlib.sha256(nameless).hexdigest()
+            found = msgspec.structs.replace(found, module=digest, keeps=f"{keeps} whatever it is called")
         return keys.key_of(found)
 
     def find(self, key: str, module: pathlib.Path) -> entries.Hit | entries.Failure | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from runner.cache.compiled import LARGEST_REST, CompileCache, Uncacheable
 from runner.cache.entries import Entry, Failure, Hit
+from runner.cache.neutral import Own
 from runner.disk import complaint
 from runner.process import ToolResult
 from runner.tools import Attempt, attempt, failure_of, said_since
@@ -17,12 +18,14 @@ from schemas.words import MODULES_COMPILED, MODULES_FROM_CACHE, StageStatus
 
 SECONDS = "compile_seconds"
 PEAK = "compile_peak_rss_bytes"
-_FOLDER, _MODULE = "\0folder\0", "\0module\0"  # stand for this case's own paths in what the compiler said
 
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be compiled. ``extra`` are flags that only name places: of the statistics, and of the IR."""
+    """What is to be compiled. ``extra`` are flags that only name places: of the statistics, and of the IR.
+
+    ``entry`` is what the importer has called its entry point, where another model's module may be equal but for that.
+    """
 
     module: pathlib.Path
     output: pathlib.Path
@@ -30,6 +33,7 @@ class Order:
     extra: tuple[str, ...]
     statistics: pathlib.Path
     ir: pathlib.Path | None = None
+    entry: str = ""
 
     def argv(self, compiler: str) -> list[str]:
         """The command line."""
@@ -44,26 +48,33 @@ def compile_once(work: Work, order: Order) -> None:
     if cache is None or not key:
         _finish(work, _run(work, order)[0])
         return
-    found = None if caching is None or caching.force else cache.find(key, order.output)
-    if found is not None:
-        _repeat(work, order, key, found)
-        return
+    own = _own(work, order)
+    nameless = own.nameless()
+    common = _key(cache, order, nameless) if nameless else ""  # of a failure, whatever the entry point is called
+    for known in (key, common) if caching is not None and not caching.force else ():
+        found = cache.find(known, order.output) if known else None
+        if found is not None:
+            _repeat(work, order, known, found)
+            return
     made, entry = _run(work, order)
     if entry is not None and _key(cache, order) == key:  # no file that the flags name was changed meanwhile
         if isinstance(entry, Hit):
             cache.keep_module(key, entry, order.output)
         else:
-            cache.keep_failure(key, entry)
+            of_all = own.nameless_failure(entry) if common else None
+            cache.keep_failure(common if of_all else key, of_all or entry)
     elif caching is not None and caching.force:
-        cache.forget(key)  # a crash now contradicts what was known
+        for each in filter(None, (key, common)):
+            cache.forget(each)  # a crash now contradicts what was known
     _finish(work, made)
 
 
-def _key(cache: CompileCache, order: Order) -> str:
+def _key(cache: CompileCache, order: Order, nameless: bytes = b"") -> str:
     """The key; empty where the compiler has to be started in any case."""
     printed = tuple(flag for flag in order.extra if "elide" in flag)
+    keeps = "ir" if order.ir is not None else ""
     with contextlib.suppress(Uncacheable):
-        return cache.key((*order.flags, *printed), order.module, keeps="ir" if order.ir is not None else "")
+        return cache.key((*order.flags, *printed), order.module, keeps=keeps, nameless=nameless)
     return ""
 
 
@@ -76,7 +87,7 @@ def _run(work: Work, order: Order) -> tuple[Attempt, Hit | Failure | None]:
     failure = failure_of(work, made)
     if result.exit_code is None or result.timed_out or (failure is not None and failure.status is not StageStatus.FAIL):
         return made, None
-    said = _neutral(work, order, said_since(work, made.start))
+    said = _own(work, order).neutral(said_since(work, made.start))
     extras = _extras(order)
     if complaint(said) or extras is None:
         return made, None
@@ -100,7 +111,7 @@ def _repeat(work: Work, order: Order, key: str, found: Hit | Failure) -> None:
         log.write(f"$ {shlex.join(tool)}\n# not run: from the cache, {key}\n")
         log.flush()
         start = log.tell()
-        log.write(found.said.replace(_MODULE, str(order.module)).replace(_FOLDER, f"{work.folder}/"))
+        log.write(_own(work, order).restored(found.said))
     if found.statistics:
         order.statistics.write_bytes(found.statistics)
     if order.ir is not None and found.extras:
@@ -129,8 +140,8 @@ def _count(work: Work, which: str, seconds: float, peak: int | None) -> None:
         metrics[PEAK] = max(metrics.get(PEAK, 0.0), float(peak))
 
 
-def _neutral(work: Work, order: Order, said: str) -> str:
-    return said.replace(str(order.module), _MODULE).replace(f"{work.folder}/", _FOLDER)
+def _own(work: Work, order: Order) -> Own:
+    return Own(work.folder, order.module, order.entry)
 
 
 def _extras(order: Order) -> dict[str, bytes] | None:

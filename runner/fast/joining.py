@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from iree.compiler.ir import Location, Module, SymbolTable
@@ -38,15 +38,29 @@ class CannotJoinError(Exception):
 
 @dataclass(frozen=True)
 class Renamed:
-    """The functions of one module as text; ``prefix`` begins all their names, and no other module's."""
+    """The functions of one module as text; ``prefix`` begins all their names, and no other module's.
+
+    ``names`` are those that they had, in their order.
+    """
 
     prefix: str
     functions: tuple[str, ...]
+    names: tuple[str, ...] = ()
 
     @property
     def is_rare(self) -> bool:
         """Whether it has element types without hardware of their own."""
         return any(RARE.search(each) for each in self.functions)
+
+    @property
+    def nameless(self) -> str:
+        """The functions by their numbers: equal for modules that differ in nothing but in what these are called."""
+        numbers = {f"{self.prefix}{name}": str(number) for number, name in enumerate(self.names)}
+        return _with_names("\n".join(self.functions), numbers)
+
+    def said_of(self, twin: Renamed, said: str) -> str:
+        """What the compiler said of this module, as it would of another one that is equal but for the names."""
+        return _with_names(said, dict(zip(self.names, twin.names, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -133,6 +147,12 @@ def failed_symbols(said: str) -> tuple[str, ...]:
     return (*(each[1] for each in operations if each), *(each["symbol"] for each in _LINKED.finditer(said)))
 
 
+def _with_names(text: str, names: Mapping[str, str]) -> str:
+    """Functions by other names, in quotes where they were."""
+    known = re.compile(rf"@(?P<quote>\"?)(?P<name>{'|'.join(map(re.escape, names))})(?P=quote)(?![\w$.-])")
+    return known.sub(lambda found: f"@{found['quote']}{names[found['name']]}{found['quote']}", text)
+
+
 def body_of(lines: list[str]) -> list[str]:
     """What stands before the last line of a module; after that line come constants."""
     return lines[: lines.index(_END)] if _END in lines else lines
@@ -152,13 +172,13 @@ def rename(text: bytes, prefix: str) -> Renamed:
         if each.operation.name != _FUNCTION or not each.operation.regions[0].blocks:
             raise CannotJoinError(f"the module has more than functions: {each.operation.name}")
     with context(), Location.unknown():
-        for each in operations:
-            old = SymbolTable.get_symbol_name(each.operation).value
+        names = tuple(SymbolTable.get_symbol_name(each.operation).value for each in operations)
+        for each, old in zip(operations, names, strict=True):
             new = f"{prefix}{old}"
             SymbolTable.replace_all_symbol_uses(old, new, module.operation)
             SymbolTable.set_symbol_name(each.operation, new)
     texts = (each.operation.get_asm(assume_verified=True) for each in operations)
-    return Renamed(prefix, tuple(textwrap.indent(text, "  ") for text in texts))  # as it stands in a module's text
+    return Renamed(prefix, tuple(textwrap.indent(text, "  ") for text in texts), names)  # as they stand in a module
 
 
 def join(modules: Sequence[Renamed]) -> Joined:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runner.backends import compile_flags, iree
@@ -48,32 +49,30 @@ class Running:
 
     def rename(self, one: One) -> None:
         """Give an imported module's functions names that no other member has; raises what MLIR raises."""
-        imported = present(one.work.imported, "imported module")
-        one.functions = _renamed(one, imported)
-        one.imported = imported
-        entry = EntryPoint(f"{one.functions.prefix}{imported.entry.name}", imported.entry.results)
-        one.work.imported = Imported(imported.module, entry)
+        one.imported = present(one.work.imported, "imported module")
+        one.functions = _renamed(one, one.imported)
+        _call_as(one, one)
 
     def refused(self, ones: list[One], began: Callable[[], None]) -> Iterator[tuple[One, Told]]:
         """Those that the compiler refuses when it has all of them, and what it says of each."""
-        same: dict[Renamed, list[One]] = {}
+        found: list[One] = []
         for one in ones:
             with contextlib.suppress(Exception):  # what cannot be joined is compiled alone
-                same.setdefault(_renamed(one, present(one.work.imported, "imported module")), []).append(one)
-        groups = list(same.values())
+                one.functions = _renamed(one, present(one.work.imported, "imported module"))
+                found.append(one)
+        groups = _twins(found)
         name = present(ones[0].work.imported, "imported module").module.name if ones else ""
-        for number, told in self._compiler.refused(list(same), name, began).items():
-            yield from ((one, told) for one in groups[number])
+        modules = [_functions(first) for first, *_ in groups]
+        for number, told in self._compiler.refused(modules, name, began).items():
+            for one in groups[number]:
+                yield one, replace(told, said=modules[number].said_of(_functions(one), told.said))
 
     def compile(self, ones: list[One], left: Left, began: Callable[[], None], *, apart: bool = False) -> list[Company]:
         """Compile what was imported; each member then has its compiled module and its share of the time.
 
         Those in the companies can only be called together. There are none where they are to stay ``apart``.
         """
-        same: dict[Renamed, list[One]] = {}  # the same model may be tested with several inputs
-        for one in ones:
-            same.setdefault(present(one.functions, "renamed functions"), []).append(one)
-        groups = list(same.values())
+        groups = _twins(ones)
         number_of = {one.number: number for number, one in enumerate(ones)}
 
         def leave(group: int, why: str, refused: bool) -> None:
@@ -83,7 +82,7 @@ class Running:
         merge = self._inside and not apart and self._job.case.depth is Depth.EXECUTE
         single = [number for number, group in enumerate(groups) if len(group) == 1 and merge]
         companies = []
-        for part in self._compiler.compile(list(same), leave, began, merge=single):
+        for part in self._compiler.compile([_functions(first) for first, *_ in groups], leave, began, merge=single):
             for call in part.calls:
                 members = {one.member.key or str(one.number): one for (one,) in map(groups.__getitem__, call.modules)}
                 companies.append(Company(part.compiled, call.function, tuple(members), members))
@@ -92,6 +91,9 @@ class Running:
                 one.work.compiler_flags = self.flags
                 one.seconds[Stage.COMPILATION] = part.share
                 one.modules = len(part.numbers)
+        for group in groups:
+            for one in group:
+                _call_as(one, group[0])
         return companies
 
     def known(self, ones: list[One]) -> list[Company]:
@@ -162,6 +164,25 @@ class Running:
         work.folder.mkdir(exist_ok=True)
         imported, compiled = present(work.imported, "module"), present(work.compiled, "compiled module")
         work.outputs = iree.run_module(work, imported, compiled, present(work.inputs, "inputs"))
+
+
+def _twins(ones: Sequence[One]) -> list[list[One]]:
+    """Members by module: the same model may be tested with several inputs, under several names."""
+    same: dict[str, list[One]] = {}
+    for one in ones:
+        same.setdefault(_functions(one).nameless, []).append(one)
+    return list(same.values())
+
+
+def _call_as(one: One, first: One) -> None:
+    """Let a member call its entry point by the name that it has in the module of ``first``, which is equal."""
+    imported, functions = present(one.imported, "imported module"), _functions(first)
+    name = functions.names[_functions(one).names.index(imported.entry.name)]
+    one.work.imported = Imported(imported.module, EntryPoint(f"{functions.prefix}{name}", imported.entry.results))
+
+
+def _functions(one: One) -> Renamed:
+    return present(one.functions, "renamed functions")
 
 
 def _renamed(one: One, imported: Imported) -> Renamed:
