@@ -124,12 +124,14 @@ def run_tool(
     timeout: float | None = None,
     env: Mapping[str, str] | None = None,
     cwd: pathlib.Path | str | None = None,
+    memory: bool = True,
 ) -> ToolResult:
     """Run a native tool to its end, in the caller's process group, with stdin closed.
 
     Both output streams are appended to ``log`` (stdout to a file of its own where ``stdout`` names one). ``timeout`` in
-    seconds is only for callers without a scheduler above them: a case's deadlines are kept by the scheduler. Raises
-    OSError when the tool cannot be started or the log cannot be written.
+    seconds is only for callers without a scheduler above them: a case's deadlines are kept by the scheduler. Without
+    ``memory`` nobody looks at what it takes meanwhile, which costs it some of a processor. Raises OSError when the tool
+    cannot be started or the log cannot be written.
 
     No ``preexec_fn``: it would turn vfork into a fork of a process that has the importer loaded, 3 ms instead of 0.3.
     Nothing is lost by it: the zygote kills a case's whole group, and any strays, as soon as the case's process ends.
@@ -146,7 +148,7 @@ def run_tool(
             env=None if env is None else dict(env),
             cwd=cwd,
         )
-        sampled, timed_out = _watch(process.pid, begun, timeout)
+        sampled, timed_out = _watch(process.pid, begun, timeout, memory=memory)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)  # so that Popen does not wait a second time
     seconds = time.perf_counter() - begun
@@ -161,7 +163,7 @@ def run_tool(
     )
 
 
-def _watch(pid: int, begun: float, timeout: float | None) -> tuple[int | None, bool]:
+def _watch(pid: int, begun: float, timeout: float | None, *, memory: bool) -> tuple[int | None, bool]:
     """Wait for the end of ``pid`` without reaping it, sampling its high-water mark; kill it at ``timeout``."""
     sampled: int | None = None
     timed_out = False
@@ -171,7 +173,7 @@ def _watch(pid: int, begun: float, timeout: float | None) -> tuple[int | None, b
         poll.register(handle, select.POLLIN)
         pause = _FIRST_SAMPLE
         while not poll.poll(pause * 1000):
-            sampled = high_water_bytes(pid) or sampled
+            sampled = (high_water_bytes(pid) if memory else None) or sampled
             if timeout is not None and not timed_out and time.perf_counter() - begun > timeout:
                 os.kill(pid, signal.SIGKILL)
                 timed_out = True

@@ -157,7 +157,9 @@ def test_a_full_store_is_no_trouble_and_a_full_working_folder_is_the_machines(
         assert not wanted.output.exists()
 
 
-def ended(monkeypatch: pytest.MonkeyPatch, work: Work, result: ToolResult, said: str = "") -> StageStatus:
+def ended(
+    monkeypatch: pytest.MonkeyPatch, work: Work, result: ToolResult, said: str = "", entry: str = "f"
+) -> StageStatus:
     """A compilation whose process ends as told."""
 
     def fake(own: Work, _argv: list[str]) -> Attempt:
@@ -166,8 +168,9 @@ def ended(monkeypatch: pytest.MonkeyPatch, work: Work, result: ToolResult, said:
         return Attempt(tool="iree-compile", result=result, start=0)
 
     monkeypatch.setattr(use, "attempt", fake)
+    wanted = order(work, module_text(1).replace("@f(", f"@{entry}("))
     with pytest.raises(StageFailure) as caught:
-        use.compile_once(work, order(work, module_text(1)))
+        use.compile_once(work, dataclasses.replace(wanted, entry=entry))
     return caught.value.status
 
 
@@ -210,6 +213,22 @@ def test_a_crash_when_forced_removes_what_was_known(tmp_path: pathlib.Path, monk
     crash = dead(exit_code=None, signal=signal.SIGSEGV)
     ended(monkeypatch, make_work(tmp_path / "w", no_tools, forced), crash)
     assert not list((tmp_path / "store").rglob("*.entry"))
+
+
+@pytest.mark.parametrize("shared_first", [True, False])
+def test_what_is_found_when_forced_replaces_what_was_known_of_all_with_that_text(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, *, shared_first: bool
+) -> None:
+    """Whether the words are only of this module, or of every one that is equal but for the name."""
+    no_tools = Toolchain(iree_compile="iree-compile", iree_opt="", iree_run_module="", library="", origin="package")
+    settings = Caching(store=str(tmp_path / "store"), build="b", host="h", limit=1 << 30)
+    forced = msgspec.structs.replace(settings, force=True)
+    words = ["error: no\n", "error: no 'graph_one'\n"]
+    for said, using in zip(words if shared_first else words[::-1], (settings, forced), strict=True):
+        work = make_work(tmp_path / str(using.force), no_tools, using)
+        ended(monkeypatch, work, dead(), said, entry="graph_one")
+    (kept,) = (tmp_path / "store").rglob("*.entry")
+    assert (b"graph_one" in kept.read_bytes()) is shared_first
 
 
 def test_a_library_changed_during_the_compilation_is_noticed(

@@ -11,7 +11,7 @@ from runner.fast.merging import MOST
 from schemas.codec import decode
 from schemas.record import AGREED, DIFFERED, ShardResults, Together
 from schemas.words import Outcome, Stage
-from tests.engine_support.build import FAULT, FAULTY, LIE, OPERATORS, RealSuite, model, together
+from tests.engine_support.build import CHATTER, FAULT, FAULTY, LIE, OPERATORS, RealSuite, model, together
 from tests.runner_support.build import marked
 
 pytestmark = pytest.mark.slow
@@ -88,6 +88,34 @@ def test_a_module_that_is_refused_only_among_others_is_run_in_its_own_process(
     said = (logs / "Erf@onnx" / "compilation.log").read_text()
     assert said.count("$ ") == 1, "of its own process, and not of the batch's"
     assert_it_goes_alone_until_its_model_changes(suite, fault, names)
+
+
+@pytest.mark.parametrize("fault", ["crash", "hang", "full"])
+def test_what_happens_to_a_refused_module_when_it_is_compiled_alone_in_its_batch_is_no_verdict(
+    tmp_path: pathlib.Path, fault: str
+) -> None:
+    names = [*OPERATORS[:3], "Erf"]
+    suite = RealSuite(tmp_path, names, worker=FAULTY, stage="4s")
+    run(suite, **{FAULT: f"{fault}-solitary"})
+    assert suite.outcomes() == dict.fromkeys(names, "PASS")
+    assert suite.records()["Erf"].together is None
+    assert len(together(suite.records())) >= len(names) - 2, "it was judged last: what the others have, they keep"
+    assert not (suite.folder() / "work").exists()
+    said = (suite.folder() / "logs" / "onnx" / "Erf@onnx" / "compilation.log").read_text()
+    assert said.count("$ ") == 1, "of its own process"
+
+
+def test_a_refusal_of_many_words_is_kept_whole_in_the_log_and_short_in_the_record(tmp_path: pathlib.Path) -> None:
+    names = [*OPERATORS[:3], "Erf"]
+    suite = RealSuite(tmp_path, names, worker=FAULTY)
+    assert run(suite, **{FAULT: "chatty-solitary"}).returncode == 1
+    assert suite.outcomes() == {**dict.fromkeys(names, "PASS"), "Erf": "FAIL"}
+    record = suite.records()["Erf"]
+    assert record.error is not None
+    assert record.error.signature == "failed to legalize operation 'it'"
+    assert len(record.error.excerpt) < 10_000
+    assert (suite.folder() / str(record.stages[-1].log)).stat().st_size > CHATTER
+    assert (suite.folder() / "records.jsonl").stat().st_size < CHATTER // 10
 
 
 def assert_it_goes_alone_until_its_model_changes(suite: RealSuite, fault: str, names: list[str]) -> None:

@@ -52,17 +52,27 @@ class CompileCache:
         """The cache of what this toolchain's compiler makes on this machine; raises OSError without its library."""
         return cls(caching_of(store, toolchain))
 
-    def key(self, flags: Sequence[str], module: pathlib.Path, keeps: str = "", nameless: bytes = b"") -> str:
+    def keys_of(
+        self, flags: Sequence[str], module: pathlib.Path, keeps: str = "", nameless: bytes = b""
+    ) -> tuple[str, str]:
         """The key of compiling ``module`` with ``flags``; with ``keeps``, that of an entry that holds more beside it.
 
-        With ``nameless``, the module's text without the name of its entry point, that of all modules with this text.
-
-        Raises Uncacheable where the compiler would write files that no entry holds, or a file cannot be read.
+        The second is that of all modules whose text is ``nameless`` without the name of their entry point; empty where
+        there is no such text. Raises Uncacheable where the compiler would write files that no entry holds, or a file
+        cannot be read.
         """
+        found = self._ingredients(flags, module, keeps)
+        if not nameless:
+            return keys.key_of(found), ""
+        digest = hashlib.sha256(nameless).hexdigest()
+        common = msgspec.structs.replace(found, module=digest, keeps=f"{keeps} whatever it is called")
+        return keys.key_of(found), keys.key_of(common)
+
+    def _ingredients(self, flags: Sequence[str], module: pathlib.Path, keeps: str) -> keys.Ingredients:
         if keys.writes_files(flags):
             raise Uncacheable
         try:
-            found = keys.ingredients(
+            return keys.ingredients(
                 flags,
                 module,
                 build=self._caching.build,
@@ -73,10 +83,6 @@ class CompileCache:
             )
         except (OSError, TooManyFilesError) as error:
             raise Uncacheable from error
-        if nameless:
-            digest = hashlib.sha256(nameless).hexdigest()
-            found = msgspec.structs.replace(found, module=digest, keeps=f"{keeps} whatever it is called")
-        return keys.key_of(found)
 
     def find(self, key: str, module: pathlib.Path) -> entries.Hit | entries.Failure | None:
         """What is known; the compiled module is then at ``module``, a file of its own.

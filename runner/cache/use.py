@@ -44,38 +44,48 @@ def compile_once(work: Work, order: Order) -> None:
     """Make ``order.output``, or raise StageFailure as the compiler's own failure would; counts in the metrics."""
     caching = work.job.caching
     cache = CompileCache(caching) if caching is not None and caching.limit > 0 else None
-    key = _key(cache, order) if cache is not None else ""
+    own = _own(work, order)
+    key, common = _keys(cache, order, own.nameless()) if cache is not None else ("", "")
     if cache is None or not key:
         _finish(work, _run(work, order)[0])
         return
-    own = _own(work, order)
-    nameless = own.nameless()
-    common = _key(cache, order, nameless) if nameless else ""  # of a failure, whatever the entry point is called
     for known in (key, common) if caching is not None and not caching.force else ():
         found = cache.find(known, order.output) if known else None
         if found is not None:
             _repeat(work, order, known, found)
             return
     made, entry = _run(work, order)
-    if entry is not None and _key(cache, order) == key:  # no file that the flags name was changed meanwhile
-        if isinstance(entry, Hit):
-            cache.keep_module(key, entry, order.output)
-        else:
-            of_all = own.nameless_failure(entry) if common else None
-            cache.keep_failure(common if of_all else key, of_all or entry)
+    if entry is not None and _keys(cache, order)[0] == key:  # no file that the flags name was changed meanwhile
+        of_all = own.nameless_failure(entry) if common and isinstance(entry, Failure) else None
+        _keep(cache, order, common if of_all else key, of_all or entry)
+        _forget(cache, key if of_all else common)
     elif caching is not None and caching.force:
-        for each in filter(None, (key, common)):
-            cache.forget(each)  # a crash now contradicts what was known
+        _forget(cache, key, common)  # a crash now contradicts what was known
     _finish(work, made)
 
 
-def _key(cache: CompileCache, order: Order, nameless: bytes = b"") -> str:
-    """The key; empty where the compiler has to be started in any case."""
+def _keep(cache: CompileCache, order: Order, key: str, entry: Hit | Failure) -> None:
+    if isinstance(entry, Hit):
+        cache.keep_module(key, entry, order.output)
+    else:
+        cache.keep_failure(key, entry)
+
+
+def _forget(cache: CompileCache, *keys: str) -> None:
+    for each in filter(None, keys):
+        cache.forget(each)
+
+
+def _keys(cache: CompileCache, order: Order, nameless: bytes = b"") -> tuple[str, str]:
+    """The module's key, and that of how all fail that are equal but for the name, where there is one.
+
+    Empty where the compiler has to be started in any case.
+    """
     printed = tuple(flag for flag in order.extra if "elide" in flag)
     keeps = "ir" if order.ir is not None else ""
     with contextlib.suppress(Uncacheable):
-        return cache.key((*order.flags, *printed), order.module, keeps=keeps, nameless=nameless)
-    return ""
+        return cache.keys_of((*order.flags, *printed), order.module, keeps, nameless)
+    return "", ""
 
 
 def _run(work: Work, order: Order) -> tuple[Attempt, Hit | Failure | None]:

@@ -223,7 +223,7 @@ class Compiler:
         how = how if self._more else tuple(each for each in how if each != NAME_FAILED)
         argv = [self._tool, str(source), "-o", str(output), *self._flags, *self._more, *how]
         with quick_environment():
-            result = run_tool(argv, log=log)
+            result = run_tool(argv, log=log, memory=False)
         said = head(log, _SAID).decode(errors="replace")
         if self._more and not result.ok and refuses_flags(said):
             self._more = ()

@@ -26,6 +26,8 @@ _FUNCTION = "func.func"
 #: An operation of the module itself, as MLIR prints it, and the symbol that it defines.
 _TOP = re.compile(r"^  \w")
 _SYMBOL = re.compile(r"(?:@\"?|sym_name = \")([^\"\s({=:]+)")
+#: A symbol where it is used, or a function's where it is defined.
+_REFERENCE = re.compile(r'@(?:"(?P<quoted>[^"\n]*)"|(?P<bare>[\w$.-]+))')
 #: Integers of less than a byte, floats of a byte or less: what a code generator lacks for one, it mostly lacks for all.
 RARE = re.compile(r"(?<![\w.%@])(?:\d+x|\?x)*[su]?(?:i[24]|f[468]E\w+)(?!\w)")
 _END = "}"
@@ -149,8 +151,13 @@ def failed_symbols(said: str) -> tuple[str, ...]:
 
 def _with_names(text: str, names: Mapping[str, str]) -> str:
     """Functions by other names, in quotes where they were."""
-    known = re.compile(rf"@(?P<quote>\"?)(?P<name>{'|'.join(map(re.escape, names))})(?P=quote)(?![\w$.-])")
-    return known.sub(lambda found: f"@{found['quote']}{names[found['name']]}{found['quote']}", text)
+
+    def other(found: re.Match[str]) -> str:
+        quote = '"' if found["quoted"] is not None else ""
+        name = found["quoted"] or found["bare"]
+        return f"@{quote}{names[name]}{quote}" if name in names else found[0]
+
+    return _REFERENCE.sub(other, text)
 
 
 def body_of(lines: list[str]) -> list[str]:

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import functools
+import importlib.util
 import re
+import sys
 
 from iree.compiler.ir import Context, Module
 
 from runner.work import EntryPoint
 
+#: Python classes of the torch dialect's operations, which the package does not have.
+_OPERATIONS = "iree.compiler.dialects.torch"
 _TENSOR = re.compile(r"^(?:!torch\.vtensor<(?:\[[^\]]*\]|\*),|tensor<(?:(?:\d+|\?)x)*)([\w<>]+)>$")
 
 
 @functools.cache
 def context() -> Context:
     """One context without a thread pool, so that it may be made before a fork."""
+    if importlib.util.find_spec(_OPERATIONS) is None:  # MLIR would look for it again with every operation
+        sys.modules[_OPERATIONS] = None  # type: ignore[assignment]  # so Python is told that there is none
     made = Context()
     made.enable_multithreading(False)
     return made

@@ -18,15 +18,16 @@ REAL = "runner.worker:run"
 FAULTY = "tests.engine_support.worker:run"
 FAULT = "E2ESHARD_TEST_FAULT"
 LIE = "failed to legalize operation 'made.up'"
+CHATTER = 3 << 20  # bytes that a compiler says after its error
 STATE = "E2ESHARD_TEST_STATE"
 #: Operators with one float input of which the compiler makes code in a moment.
 OPERATORS = ("Abs", "Neg", "Exp", "Floor", "Sqrt", "Relu", "Ceil", "Sigmoid", "Tanh", "Erf", "Cos", "Sin")
 
 
-def model(operator: str, *, domain: str = "", name: str = "graph") -> bytes:
-    """A model of one node, ``y = operator(x)`` of two by three floats."""
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [2, 3])
-    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [2, 3])
+def model(operator: str, *, domain: str = "", name: str = "graph", rows: int = 2) -> bytes:
+    """A model of one node, ``y = operator(x)`` of rows of three floats."""
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [rows, 3])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [rows, 3])
     graph = helper.make_graph([helper.make_node(operator, ["x"], ["y"], domain=domain)], name, [x], [y])
     made: onnx.ModelProto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
     made.ir_version = 8

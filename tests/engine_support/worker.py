@@ -13,15 +13,17 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from runner import worker
 from runner.failures import StageFailure
 from runner.fast import compiling, session
-from runner.protocol import Event, Job
+from runner.protocol import Event, Job, Toolchain
 from runner.stages import steps
 from runner.tensors import Array
 from runner.work import Work
 from schemas.words import Stage
-from tests.engine_support.build import FAULT, LIE, state
+from tests.engine_support.build import CHATTER, FAULT, LIE, state
 
 if TYPE_CHECKING:
     from runner.fast.joining import Renamed
@@ -49,6 +51,8 @@ def run(job: Job, emit: Callable[[Event], None]) -> None:
             _in_tool(what, pathlib.Path(job.folder))
         elif where == "refusals":
             _in_refusals()
+        elif where == "solitary":
+            job = msgspec.structs.replace(job, toolchain=_when_alone(what, job))
         else:
             _in_compilation(FAULTS[what])
     worker.run(job, emit)
@@ -136,6 +140,27 @@ def _in_tool(what: str, folder: pathlib.Path) -> None:
         self._tool = str(script)
 
     compiling.Compiler.__init__ = made  # type: ignore[method-assign]
+
+
+def _when_alone(what: str, job: Job) -> Toolchain:
+    """A compiler that refuses an error function among others, and meets with something when it has it alone."""
+    script, real = pathlib.Path(job.folder) / "compiler", job.toolchain
+    refuses = "3:5: error: failed to legalize operation 'it'"
+    does = {
+        "crash": "kill -SEGV $$",
+        "hang": "sleep 3600",
+        "full": "echo 'error: cannot write: No space left on device' >&2; exit 1",
+        "chatty": f'echo "$1:{refuses}" >&2; head -c {CHATTER} /dev/zero | tr "\\0" "x" >&2; exit 1',
+    }[what]
+    lines = (
+        "#!/bin/sh",
+        'grep -q onnx.Erf "$1" || exec ' + real.iree_compile + ' "$@"',
+        f'case "$1" in *joined_*) echo "$1:$(grep -n -m1 onnx.Erf $1 | cut -d: -f1):{refuses[2:]}" >&2; exit 1;; esac',
+        does,
+    )
+    script.write_text("\n".join(lines) + "\n")
+    script.chmod(0o755)
+    return msgspec.structs.replace(real, iree_compile=str(script))
 
 
 def none() -> None:
