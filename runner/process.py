@@ -35,7 +35,8 @@ class ToolResult(msgspec.Struct, frozen=True, kw_only=True):
     """How a tool ended. Exactly one of ``exit_code`` and ``signal`` is set.
 
     ``peak_rss_bytes`` is exact when the tool grew larger than the process that started it; below that it is the last
-    sampled high-water mark, or None when the tool ended before the first sample (docs/isolation.md says why).
+    sampled high-water mark, or None when the tool ended before the first sample or nobody looked (docs/isolation.md
+    says why).
     """
 
     exit_code: int | None
@@ -130,7 +131,7 @@ def run_tool(
 
     Both output streams are appended to ``log`` (stdout to a file of its own where ``stdout`` names one). ``timeout`` in
     seconds is only for callers without a scheduler above them: a case's deadlines are kept by the scheduler. Without
-    ``memory`` nobody looks at what it takes meanwhile, which costs it some of a processor. Raises OSError when the tool
+    ``memory`` nobody looks at what it takes meanwhile: looking takes processor time. Raises OSError when the tool
     cannot be started or the log cannot be written.
 
     No ``preexec_fn``: it would turn vfork into a fork of a process that has the importer loaded, 3 ms instead of 0.3.

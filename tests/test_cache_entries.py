@@ -122,6 +122,17 @@ def test_a_store_that_cannot_be_written_costs_nothing_but_time(tmp_path: pathlib
     assert len(cache.keys_of(["--z"], tmp_path / "m")[0]) == 64
 
 
+def test_what_cannot_be_forgotten_stays(tmp_path: pathlib.Path) -> None:
+    cache = a_cache(tmp_path)
+    failure = Failure(seconds=1, peak_rss_bytes=None, said="error: no", exit_code=1)
+    assert cache.keep_failure(KEY, failure)
+    (kept,) = tmp_path.rglob("*.entry")
+    kept.unlink()
+    kept.mkdir()  # nobody can remove it so
+    cache.forget(KEY)
+    assert kept.is_dir()
+
+
 def test_large_files_are_hashed_once(tmp_path: pathlib.Path) -> None:
     import os  # noqa: PLC0415
 

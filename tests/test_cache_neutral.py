@@ -67,7 +67,12 @@ def test_words_of_one_case_are_those_of_another(tmp_path: pathlib.Path) -> None:
 
 @pytest.mark.parametrize(
     "said",
-    ["{module}:2:14: error: no\n", "{module}:3:5: error: no\nnote: sym_name = 'one'\n", "{module}:3:5: note: someone"],
+    [
+        "{module}:2:14: error: no\n",
+        'error: no loc("{module}":2:14)',
+        "{module}:3:5: error: no\nnote: sym_name = 'one'\n",
+        "{module}:3:5: note: someone",
+    ],
 )
 def test_words_that_depend_on_the_name_are_nobody_elses(tmp_path: pathlib.Path, said: str) -> None:
     one = own(tmp_path, "one")

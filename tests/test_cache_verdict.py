@@ -227,8 +227,22 @@ def test_what_is_found_when_forced_replaces_what_was_known_of_all_with_that_text
     for said, using in zip(words if shared_first else words[::-1], (settings, forced), strict=True):
         work = make_work(tmp_path / str(using.force), no_tools, using)
         ended(monkeypatch, work, dead(), said, entry="graph_one")
+        (kept,) = (tmp_path / "store").rglob("*.entry")
+        assert (b"graph_one" in kept.read_bytes()) is ("graph_one" in said)
+    twin = make_work(tmp_path / "twin", no_tools, settings)
+    ended(monkeypatch, twin, dead(), "error: not asked", entry="graph_two")
+    assert ("not run: from the cache" in twin.log.read_text()) is not shared_first
+
+
+def test_an_accident_when_forced_takes_nothing_away(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    no_tools = Toolchain(iree_compile="iree-compile", iree_opt="", iree_run_module="", library="", origin="package")
+    settings = Caching(store=str(tmp_path / "store"), build="b", host="h", limit=1 << 30)
+    forced = msgspec.structs.replace(settings, force=True)
+    for said, using in (("error: no 'graph_one'", settings), ("error: Too many open files", forced)):
+        work = make_work(tmp_path / str(using.force), no_tools, using)
+        ended(monkeypatch, work, dead(), said, entry="graph_one")
     (kept,) = (tmp_path / "store").rglob("*.entry")
-    assert (b"graph_one" in kept.read_bytes()) is shared_first
+    assert b"graph_one" in kept.read_bytes()
 
 
 def test_a_library_changed_during_the_compilation_is_noticed(

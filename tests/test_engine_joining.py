@@ -45,13 +45,44 @@ def test_a_name_that_has_to_be_quoted_is_renamed_too() -> None:
 def test_modules_that_are_called_otherwise_are_equal() -> None:
     one, two = rename(ONE, "a_"), rename(ONE.replace(b"@main", b"@graph").replace(b"@helper", b"@main"), "b_")
     assert one.nameless == two.nameless
-    assert one.said_of(two, '@main and @helper, "@main", @"main", @mainly, @main.0') == (
-        '@graph and @main, "@graph", @"graph", @mainly, @main.0'
-    )
     assert rename(SIMPLE, "a_").nameless != one.nameless
     assert rename(ONE.replace(b"2xf32", b"3xf32"), "a_").nameless != one.nameless
+    constant = (
+        b"module { func.func @%s() -> tensor<2xf32> { "
+        b"%%c = arith.constant %s : tensor<2xf32> return %%c : tensor<2xf32> } }"
+    )
+    inside, elsewhere = b"dense<[1.0, 2.0]>", b"dense_resource<w>"
+    for value, equal in ((inside, True), (elsewhere, False)):
+        twins = [rename(constant % (name, value), f"{name.decode()}_") for name in (b"x", b"y")]
+        assert (twins[0].nameless == twins[1].nameless) is equal, "values that are elsewhere may be other ones"
     swapped = rename(ONE.replace(b"call @helper", b"call @main"), "a_")
     assert swapped.nameless != one.nameless, "which function is meant counts"
+
+
+def test_what_is_said_of_a_module_is_said_of_its_twin_under_its_own_name() -> None:
+    one, two = rename(SIMPLE, "a_"), rename(SIMPLE.replace(b"@main", b"@graph_of_it"), "b_")
+    said = 'm.mlir:3:5: error: in @main, @"main", not in @mainstream'
+    assert one.said_of(two, said.replace("mainstream", "others")) == (
+        'm.mlir:3:5: error: in @graph_of_it, @"graph_of_it", not in @others'
+    )
+    assert one.said_of(one, "nothing of a name") == "nothing of a name"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "m.mlir:3:5: error: main is not known",
+        'm.mlir:3:5: note: sym_name = "a_main"',
+        "m.mlir:3:5: error: @main$async",
+        "m.mlir:2:24: error: an argument of no type",
+        'loc("m.mlir":2:24)',
+    ],
+)
+def test_words_that_depend_on_a_name_are_no_twins(said: str) -> None:
+    one = rename(SIMPLE, "a_")
+    assert one.said_of(rename(SIMPLE.replace(b"@main", b"@graph"), "b_"), said) is None
+    several = rename(ONE, "a_")
+    assert several.said_of(several, "nothing of a name") is None
 
 
 @pytest.mark.parametrize(

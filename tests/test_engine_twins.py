@@ -14,12 +14,19 @@ from tests.engine_support.build import RealSuite, model, together
 
 PASSING = ("Abs-1", "Abs-2", "Abs-3", "Neg-1", "Exp-1")
 REFUSED = ("Swish-1", "Swish-2", "Swish-3")
+EXPECTATIONS = """suite: fakes
+target: cpu
+failures:
+  - signature: "{signature}"
+    stage: compilation
+    cases: [{cases}]
+"""
 SIGNATURE = "failed to legalize operation 'torch.operator': onnx.Swish"
 
 
 @pytest.fixture
 def suite(tmp_path: pathlib.Path) -> RealSuite:
-    """Every model's graph has a name of its own."""
+    """Every model's graph has a name of its own, and every case other inputs."""
     made = RealSuite(tmp_path, [*PASSING, *REFUSED])
     for name in (*PASSING, *REFUSED):
         proto = onnx.load_from_string(model(name.partition("-")[0], name=f"graph_of_{name.replace('-', '_')}"))
@@ -27,6 +34,10 @@ def suite(tmp_path: pathlib.Path) -> RealSuite:
             proto.opset_import[0].version = 24
             proto.ir_version = 11
         (made.suites / "models" / f"{name}.onnx").write_bytes(proto.SerializeToString())
+    manifest = made.suites / "fakes.yaml"
+    for seed, name in enumerate((*PASSING, *REFUSED), 1):
+        line = f"  - onnx: ./models/{name}.onnx\n"
+        manifest.write_text(manifest.read_text().replace(line, f"{line}    seed: {seed}\n"))
     made.write_matrix()
     return made
 
@@ -45,6 +56,7 @@ def test_twins_that_pass_are_one_module(suite: RealSuite, tmp_path: pathlib.Path
     assert len(joined) >= len(PASSING) - 1, "one is drawn"
     modules = [each.together.modules for name, each in records.items() if name in joined and each.together is not None]
     assert modules == [len({each.partition("-")[0] for each in PASSING})] * len(joined)
+    assert sum(records[name].metrics[MODULES_COMPILED] for name in PASSING if name in joined) <= modules[0]
     again = run(suite, "--tests", "onnx/(Abs|Neg|Exp)")
     for name in joined:
         assert again[name].outcome is Outcome.PASS
@@ -78,6 +90,25 @@ def test_of_twins_that_are_refused_one_is_compiled(suite: RealSuite, engine: str
     assert sorted(compiled) == [0.0, 0.0, 1.0]
     assert {records[name].outcome for name in REFUSED} == {Outcome.FAIL}
     assert len({records[name].error for name in REFUSED}) == 1
+
+
+@pytest.mark.slow
+def test_twins_that_are_declared_to_be_refused_have_each_its_own_words(suite: RealSuite) -> None:
+    """Of two models, so that the compiler has something to tell apart."""
+    models, other = suite.suites / "models", "Swish-3"
+    proto = onnx.load_from_string(model("Swish", name="quite_another_name", rows=5))
+    proto.opset_import[0].version, proto.ir_version = 24, 11
+    (models / f"{other}.onnx").write_bytes(proto.SerializeToString())
+    suite.write_matrix()
+    (suite.suites / "expectations").mkdir()
+    cases = ", ".join(f"onnx/{name}@onnx" for name in REFUSED)
+    (suite.suites / "expectations" / "fakes.cpu.yaml").write_text(EXPECTATIONS.format(signature=SIGNATURE, cases=cases))
+    alone = run(suite, "--engine", "solo", "--force-recompile", "--tests", "onnx/Swish")
+    batched = run(suite, "--force-recompile", "--tests", "onnx/Swish")
+    assert {batched[name].outcome for name in REFUSED} == {Outcome.XFAIL}
+    assert together(batched), "at most one of them is drawn"
+    for name in REFUSED:
+        assert batched[name].error == alone[name].error
 
 
 def log(suite: RealSuite, record: Record) -> str:

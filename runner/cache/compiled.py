@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import pathlib
@@ -102,8 +103,9 @@ class CompileCache:
         return self._keep(key, entry, None)
 
     def forget(self, key: str) -> None:
-        """Remove what is known."""
-        self._path(key).unlink(missing_ok=True)
+        """Remove what is known; what cannot be removed stays."""
+        with contextlib.suppress(OSError):
+            self._path(key).unlink(missing_ok=True)
 
     def _keep(self, key: str, entry: entries.Hit | entries.Failure, module: pathlib.Path | None) -> bool:
         rest = len(entry.said) + len(entry.statistics) + sum(map(len, entry.extras.values()))

@@ -7,6 +7,7 @@ in nothing but that name are refused in the same words. One that compiles has th
 from __future__ import annotations
 
 import pathlib
+import re
 from dataclasses import dataclass
 
 import msgspec
@@ -47,7 +48,7 @@ class Own:
         if parts is None or failure.extras or said.count(self.entry) != said.count(name):
             return None
         line = parts[0].count(b"\n") + 1  # that has the name: its columns are its own
-        if f"{_MODULE}:{line}:" in said:
+        if re.search(rf'{_MODULE}"?:{line}:', said):
             return None
         return msgspec.structs.replace(failure, said=said.replace(name, f"@{_ENTRY}"))
 

@@ -45,7 +45,8 @@ def compile_once(work: Work, order: Order) -> None:
     caching = work.job.caching
     cache = CompileCache(caching) if caching is not None and caching.limit > 0 else None
     own = _own(work, order)
-    key, common = _keys(cache, order, own.nameless()) if cache is not None else ("", "")
+    nameless = b"" if any(order.entry in flag for flag in order.flags) else own.nameless()
+    key, common = _keys(cache, order, nameless) if cache is not None else ("", "")
     if cache is None or not key:
         _finish(work, _run(work, order)[0])
         return
@@ -57,18 +58,17 @@ def compile_once(work: Work, order: Order) -> None:
     made, entry = _run(work, order)
     if entry is not None and _keys(cache, order)[0] == key:  # no file that the flags name was changed meanwhile
         of_all = own.nameless_failure(entry) if common and isinstance(entry, Failure) else None
-        _keep(cache, order, common if of_all else key, of_all or entry)
-        _forget(cache, key if of_all else common)
+        if _keep(cache, order, common if of_all else key, of_all or entry):
+            _forget(cache, key if of_all else common)
     elif caching is not None and caching.force:
         _forget(cache, key, common)  # a crash now contradicts what was known
     _finish(work, made)
 
 
-def _keep(cache: CompileCache, order: Order, key: str, entry: Hit | Failure) -> None:
+def _keep(cache: CompileCache, order: Order, key: str, entry: Hit | Failure) -> bool:
     if isinstance(entry, Hit):
-        cache.keep_module(key, entry, order.output)
-    else:
-        cache.keep_failure(key, entry)
+        return cache.keep_module(key, entry, order.output)
+    return cache.keep_failure(key, entry)
 
 
 def _forget(cache: CompileCache, *keys: str) -> None:

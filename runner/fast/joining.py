@@ -32,6 +32,8 @@ _REFERENCE = re.compile(r'@(?:"(?P<quoted>[^"\n]*)"|(?P<bare>[\w$.-]+))')
 RARE = re.compile(r"(?<![\w.%@])(?:\d+x|\?x)*[su]?(?:i[24]|f[468]E\w+)(?!\w)")
 _END = "}"
 _BODY = 2  # the line of the first function of an imported module
+_FIRST_LINE = re.compile(rf'^[^\n]*?"?:{_BODY}:\d+: |":{_BODY}:\d', re.MULTILINE)
+_ELSEWHERE = "dense_resource<"
 
 
 class CannotJoinError(Exception):
@@ -56,13 +58,26 @@ class Renamed:
 
     @property
     def nameless(self) -> str:
-        """The functions by their numbers: equal for modules that differ in nothing but in what these are called."""
+        """The functions by their numbers: equal for modules that differ in nothing but in what these are called.
+
+        Constants whose values are elsewhere are nobody else's: the text has only their names.
+        """
+        if any(_ELSEWHERE in each for each in self.functions):
+            return "\n".join(self.functions)
         numbers = {f"{self.prefix}{name}": str(number) for number, name in enumerate(self.names)}
         return _with_names("\n".join(self.functions), numbers)
 
-    def said_of(self, twin: Renamed, said: str) -> str:
-        """What the compiler said of this module, as it would of another one that is equal but for the names."""
-        return _with_names(said, dict(zip(self.names, twin.names, strict=True)))
+    def said_of(self, twin: Renamed, said: str) -> str | None:
+        """What the compiler said of this module, as it would of another one that is equal but for the names.
+
+        None where the words may depend on these in some way: they have a name not only as a symbol, or point into a
+        function's first line, whose columns depend on the name's length.
+        """
+        names = dict(zip(self.names, twin.names, strict=True))
+        if len(names) > 1 or _FIRST_LINE.search(said):
+            return None
+        others = _with_names(said, dict.fromkeys(names, ""))
+        return None if any(name in others for name in names) else _with_names(said, names)
 
 
 @dataclass(frozen=True)

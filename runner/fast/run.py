@@ -64,8 +64,12 @@ class Running:
         name = present(ones[0].work.imported, "imported module").module.name if ones else ""
         modules = [_functions(first) for first, *_ in groups]
         for number, told in self._compiler.refused(modules, name, began).items():
-            for one in groups[number]:
-                yield one, replace(told, said=modules[number].said_of(_functions(one), told.said))
+            first, *others = groups[number]
+            yield first, told
+            for one in others:
+                said = modules[number].said_of(_functions(one), told.said)
+                if said is not None:
+                    yield one, replace(told, said=said)
 
     def compile(self, ones: list[One], left: Left, began: Callable[[], None], *, apart: bool = False) -> list[Company]:
         """Compile what was imported; each member then has its compiled module and its share of the time.
@@ -89,11 +93,12 @@ class Running:
             for one in (one for group in part.numbers for one in groups[group]):
                 one.work.compiled = part.compiled
                 one.work.compiler_flags = self.flags
-                one.seconds[Stage.COMPILATION] = part.share
                 one.modules = len(part.numbers)
-        for group in groups:
-            for one in group:
-                _call_as(one, group[0])
+            for group in map(groups.__getitem__, part.numbers):
+                for one in group:
+                    one.seconds[Stage.COMPILATION] = part.share / len(group)
+                    one.shared = one is not group[0]
+                    _call_as(one, group[0])
         return companies
 
     def known(self, ones: list[One]) -> list[Company]:

@@ -33,6 +33,6 @@ def settled(record: Record, modules: int) -> Record:
         return record
     if record.outcome in (Outcome.PASS, Outcome.XFAIL):
         return msgspec.structs.replace(record, together=Together(modules=modules, again=AGREED))
-    note = f"it ended as it should together with {modules - 1} others, and not alone"
+    note = f"it ended as it should where {modules} modules were compiled together, and not alone"
     together = Together(modules=modules, again=DIFFERED)
     return msgspec.structs.replace(record, together=together, notes=(*record.notes, note))

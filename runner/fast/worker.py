@@ -46,6 +46,7 @@ class One:
     functions: Renamed | None = None
     modules: int = 0
     together: bool = False  # whether its module has a function of its own no more
+    shared: bool = False  # whether its module was compiled for another member
     refused: str = ""  # how the compiler ended that refused it among others
 
 
@@ -253,6 +254,7 @@ def _stages(one: One) -> tuple[StageResult, ...]:
 
 def _last_word(one: One) -> Finished:
     work = one.work
-    work.metrics[MODULES_COMPILED] = 0.0 if one.member.compiled else 1.0
-    work.metrics[MODULES_FROM_CACHE] = 1.0 if one.member.compiled else 0.0
+    known = bool(one.member.compiled) or one.shared
+    work.metrics[MODULES_COMPILED] = 0.0 if known else 1.0
+    work.metrics[MODULES_FROM_CACHE] = 1.0 if known else 0.0
     return last_word(work, notes_of(work))
