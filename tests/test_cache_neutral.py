@@ -7,7 +7,7 @@ import pathlib
 import pytest
 
 from runner.cache.entries import Failure
-from runner.cache.neutral import Own
+from runner.cache.neutral import Own, named_words, nameless_words
 
 _TEXT = "module {\n  func.func @%s(%%x: f32) -> f32 {\n    return %%x : f32\n  }\n}\n"
 
@@ -81,3 +81,11 @@ def test_words_that_depend_on_the_name_are_nobody_elses(tmp_path: pathlib.Path, 
 
 def test_a_failure_with_files_is_nobody_elses(tmp_path: pathlib.Path) -> None:
     assert own(tmp_path, "one").nameless_failure(failure("no", files={"ir.mlir": b"@one"})) is None
+
+
+def test_words_without_a_name_are_said_under_another_one() -> None:
+    words = nameless_words("m.mlir:3:5: error: in @main and @main$async", "main", "m.mlir", 2)
+    assert words is not None
+    assert named_words(words, "graph_of_it") == "m.mlir:3:5: error: in @graph_of_it and @graph_of_it$async"
+    for said in ("main is not known", 'in @"main"', "m.mlir:2:24: error: no", 'loc("m.mlir":2:24)'):
+        assert nameless_words(said, "main", "m.mlir", 2) is None

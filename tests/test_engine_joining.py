@@ -59,32 +59,6 @@ def test_modules_that_are_called_otherwise_are_equal() -> None:
     assert swapped.nameless != one.nameless, "which function is meant counts"
 
 
-def test_what_is_said_of_a_module_is_said_of_its_twin_under_its_own_name() -> None:
-    one, two = rename(SIMPLE, "a_"), rename(SIMPLE.replace(b"@main", b"@graph_of_it"), "b_")
-    said = 'm.mlir:3:5: error: in @main, @"main", not in @mainstream'
-    assert one.said_of(two, said.replace("mainstream", "others")) == (
-        'm.mlir:3:5: error: in @graph_of_it, @"graph_of_it", not in @others'
-    )
-    assert one.said_of(one, "nothing of a name") == "nothing of a name"
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        "m.mlir:3:5: error: main is not known",
-        'm.mlir:3:5: note: sym_name = "a_main"',
-        "m.mlir:3:5: error: @main$async",
-        "m.mlir:2:24: error: an argument of no type",
-        'loc("m.mlir":2:24)',
-    ],
-)
-def test_words_that_depend_on_a_name_are_no_twins(said: str) -> None:
-    one = rename(SIMPLE, "a_")
-    assert one.said_of(rename(SIMPLE.replace(b"@main", b"@graph"), "b_"), said) is None
-    several = rename(ONE, "a_")
-    assert several.said_of(several, "nothing of a name") is None
-
-
 @pytest.mark.parametrize(
     "text",
     [

@@ -20,6 +20,23 @@ _FOLDER, _MODULE, _ENTRY = "\0folder\0", "\0module\0", "\0entry\0"
 _LARGEST_TEXT = 1 << 20
 
 
+def nameless_words(said: str, entry: str, module: str, line: int) -> str | None:
+    """What the compiler says of a module, without what its entry point is called.
+
+    None where the words may depend on that: they have it in another form than ``@name``, or point into the ``line`` of
+    the ``module`` which has it, whose columns are its own.
+    """
+    name = f"@{entry}"
+    if said.count(entry) != said.count(name) or re.search(rf'{re.escape(module)}"?:{line}:', said):
+        return None
+    return said.replace(name, f"@{_ENTRY}")
+
+
+def named_words(said: str, entry: str) -> str:
+    """Words without a name as they would be of a module whose entry point is called so."""
+    return said.replace(_ENTRY, entry)
+
+
 @dataclass(frozen=True)
 class Own:
     """What is a case's own of its module: ``entry`` is what its entry point is called, empty where nobody knows."""
@@ -35,7 +52,7 @@ class Own:
     def restored(self, said: str) -> str:
         """Neutral words as they would be of this case."""
         said = said.replace(_MODULE, str(self.module)).replace(_FOLDER, f"{self.folder}/")
-        return said.replace(_ENTRY, self.entry)
+        return named_words(said, self.entry)
 
     def nameless(self) -> bytes:
         """The module's text without the name; empty where it is no text, or has the name in another place too."""
@@ -44,13 +61,11 @@ class Own:
 
     def nameless_failure(self, failure: Failure) -> Failure | None:
         """A failure in neutral words as that of all modules with this text; None where the words depend on the name."""
-        parts, name, said = self._parts(), f"@{self.entry}", failure.said
-        if parts is None or failure.extras or said.count(self.entry) != said.count(name):
+        parts = self._parts()
+        if parts is None or failure.extras:
             return None
-        line = parts[0].count(b"\n") + 1  # that has the name: its columns are its own
-        if re.search(rf'{_MODULE}"?:{line}:', said):
-            return None
-        return msgspec.structs.replace(failure, said=said.replace(name, f"@{_ENTRY}"))
+        said = nameless_words(failure.said, self.entry, _MODULE, parts[0].count(b"\n") + 1)
+        return msgspec.structs.replace(failure, said=said) if said is not None else None
 
     def _parts(self) -> tuple[bytes, bytes] | None:
         name = self.entry.encode()

@@ -31,8 +31,7 @@ _REFERENCE = re.compile(r'@(?:"(?P<quoted>[^"\n]*)"|(?P<bare>[\w$.-]+))')
 #: Integers of less than a byte, floats of a byte or less: what a code generator lacks for one, it mostly lacks for all.
 RARE = re.compile(r"(?<![\w.%@])(?:\d+x|\?x)*[su]?(?:i[24]|f[468]E\w+)(?!\w)")
 _END = "}"
-_BODY = 2  # the line of the first function of an imported module
-_FIRST_LINE = re.compile(rf'^[^\n]*?"?:{_BODY}:\d+: |":{_BODY}:\d', re.MULTILINE)
+BODY = 2  # the line of the first function of an imported module
 _ELSEWHERE = "dense_resource<"
 
 
@@ -66,18 +65,6 @@ class Renamed:
             return "\n".join(self.functions)
         numbers = {f"{self.prefix}{name}": str(number) for number, name in enumerate(self.names)}
         return _with_names("\n".join(self.functions), numbers)
-
-    def said_of(self, twin: Renamed, said: str) -> str | None:
-        """What the compiler said of this module, as it would of another one that is equal but for the names.
-
-        None where the words may depend on these in some way: they have a name not only as a symbol, or point into a
-        function's first line, whose columns depend on the name's length.
-        """
-        names = dict(zip(self.names, twin.names, strict=True))
-        if len(names) > 1 or _FIRST_LINE.search(said):
-            return None
-        others = _with_names(said, dict.fromkeys(names, ""))
-        return None if any(name in others for name in names) else _with_names(said, names)
 
 
 @dataclass(frozen=True)
@@ -152,7 +139,7 @@ class Joined:
         return next(owners, None)
 
     def _alone(self, number: int, text: str, name: str) -> str:
-        shift = _BODY - self.lines[number][0][0]
+        shift = BODY - self.lines[number][0][0]
         text = _PLACE.sub(lambda at: f"{name}:{int(at[1]) + shift}:{at[2]}: ", text)
         prefix = self.prefixes[number]
         return text.replace(f"@{prefix}", "@").replace(f'@"{prefix}', '@"')

@@ -9,10 +9,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runner.backends import compile_flags, iree
+from runner.cache.neutral import named_words, nameless_words
 from runner.fast import company
 from runner.fast.company import Company
 from runner.fast.compiling import Compiler, Left, Told
-from runner.fast.joining import Renamed, rename
+from runner.fast.joining import BODY, Renamed, rename
 from runner.fast.known import Known, Place, Refusal
 from runner.protocol import PACKAGE, Batch, Companion, Failed, Job
 from runner.stages.steps import STEPS
@@ -66,10 +67,7 @@ class Running:
         for number, told in self._compiler.refused(modules, name, began).items():
             first, *others = groups[number]
             yield first, told
-            for one in others:
-                said = modules[number].said_of(_functions(one), told.said)
-                if said is not None:
-                    yield one, replace(told, said=said)
+            yield from ((one, replace(told, said=said)) for one, said in _words_of(others, modules[number], told, name))
 
     def compile(self, ones: list[One], left: Left, began: Callable[[], None], *, apart: bool = False) -> list[Company]:
         """Compile what was imported; each member then has its compiled module and its share of the time.
@@ -90,12 +88,11 @@ class Running:
             for call in part.calls:
                 members = {one.member.key or str(one.number): one for (one,) in map(groups.__getitem__, call.modules)}
                 companies.append(Company(part.compiled, call.function, tuple(members), members))
-            for one in (one for group in part.numbers for one in groups[group]):
-                one.work.compiled = part.compiled
-                one.work.compiler_flags = self.flags
-                one.modules = len(part.numbers)
             for group in map(groups.__getitem__, part.numbers):
                 for one in group:
+                    one.work.compiled = part.compiled
+                    one.work.compiler_flags = self.flags
+                    one.modules = len(part.numbers)
                     one.seconds[Stage.COMPILATION] = part.share / len(group)
                     one.shared = one is not group[0]
                     _call_as(one, group[0])
@@ -177,6 +174,13 @@ def _twins(ones: Sequence[One]) -> list[list[One]]:
     for one in ones:
         same.setdefault(_functions(one).nameless, []).append(one)
     return list(same.values())
+
+
+def _words_of(others: Sequence[One], first: Renamed, told: Told, file: str) -> Iterator[tuple[One, str]]:
+    """What is told of a module, as it reads of its twins; nothing where that may depend on their names."""
+    words = nameless_words(told.said, first.names[0], file, BODY) if len(first.names) == 1 else None
+    if words is not None:
+        yield from ((one, named_words(words, _functions(one).names[0])) for one in others)
 
 
 def _call_as(one: One, first: One) -> None:
