@@ -130,9 +130,9 @@ def run_tool(
     """Run a native tool to its end, in the caller's process group, with stdin closed.
 
     Both output streams are appended to ``log`` (stdout to a file of its own where ``stdout`` names one). ``timeout`` in
-    seconds is only for callers without a scheduler above them: a case's deadlines are kept by the scheduler. Without
-    ``memory`` nobody looks at what it takes meanwhile: looking takes processor time. Raises OSError when the tool
-    cannot be started or the log cannot be written.
+    seconds is for callers without a scheduler above them, or with another way to go on: a case's deadlines are kept by
+    the scheduler. Without ``memory`` nobody looks at what it takes meanwhile: looking takes processor time. Raises
+    OSError when the tool cannot be started or the log cannot be written.
 
     No ``preexec_fn``: it would turn vfork into a fork of a process that has the importer loaded, 3 ms instead of 0.3.
     Nothing is lost by it: the zygote kills a case's whole group, and any strays, as soon as the case's process ends.

@@ -72,6 +72,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     results: tuple[str, ...] = ()  # and the MLIR element types of its results
     modules: int = 1  # how many were compiled with it then
     company: tuple[Companion, ...] = ()  # all that the function is called with, in its order; none: itself alone
+    drawn: bool = False  # whether it is run alone as well, when it has ended as it should
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -150,10 +151,10 @@ class Passed(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="failed"):
-    """A member failed as is expected of it, or was refused when compiled alone; what its own process would have said.
+    """A member failed as is expected of it, or was refused by itself; what its own process would have said.
 
     The last of its stages is the one that failed, with ``error``. ``modules``: so many members' modules were compiled
-    or refused together; 0 where it was compiled by itself.
+    or refused in one run of the compiler; 0 where its own was alone there.
     """
 
     member: int

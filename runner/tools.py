@@ -41,14 +41,26 @@ def invoke(work: Work, argv: Sequence[str], stdout: pathlib.Path | None = None) 
 
 def attempt(work: Work, argv: Sequence[str], stdout: pathlib.Path | None = None) -> Attempt:
     """Run a native tool like ``invoke``, whatever becomes of it."""
-    command = f"$ {shlex.join(argv)}\n"
-    with work.log.open("a") as log:
-        log.write(command)
-        log.flush()
-        start = log.tell()
+    start = _begin(work, argv)
     result = run_tool(argv, log=work.log, stdout=stdout)
     work.peak_rss_bytes = max(filter(None, (work.peak_rss_bytes, result.peak_rss_bytes)), default=None)
     return Attempt(tool=pathlib.Path(argv[0]).name, result=result, start=start)
+
+
+def repeat(work: Work, argv: Sequence[str], remark: str, said: str, result: ToolResult) -> Attempt:
+    """A run that was elsewhere or earlier, as if it were here and now: a remark on that, and its words, in the log."""
+    start = _begin(work, argv, f"# {remark}\n")
+    with work.log.open("a") as log:
+        log.write(said)
+    return Attempt(tool=pathlib.Path(argv[0]).name, result=result, start=start)
+
+
+def _begin(work: Work, argv: Sequence[str], remark: str = "") -> int:
+    """Write a command line; where in the log its words will begin."""
+    with work.log.open("a") as log:
+        log.write(f"$ {shlex.join(argv)}\n{remark}")
+        log.flush()
+        return log.tell()
 
 
 def failure_of(work: Work, made: Attempt) -> StageFailure | None:

@@ -133,6 +133,15 @@ class Predictable(Protocol):
         """Note what ``native_inference`` would have noted of the golden, which was made elsewhere."""
 
 
+@dataclass(frozen=True)
+class Told:
+    """What the compiler says of one module that it refuses, the seconds for it, and how many modules it had at once."""
+
+    said: str
+    seconds: float
+    modules: int
+
+
 @dataclass
 class Work:
     """The state of one case between its stages; each stage fills what the next ones read."""
@@ -144,6 +153,7 @@ class Work:
     peak_rss_bytes: int | None = None  # largest tool of the running stage
     imported: Imported | None = None
     lowered: pathlib.Path | None = None
+    told: Told | None = None  # by a compiler that had other modules, too, each by itself; it is not started again
     compiled: pathlib.Path | None = None
     session: Client | None = None  # path ort-ep: the process that holds the compiled model
     further_lowered: tuple[pathlib.Path, ...] = ()  # of the modules after the first

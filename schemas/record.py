@@ -107,6 +107,8 @@ AGREED, DIFFERED = "agreed", "differed"
 class Together(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A case that was compiled (on a device: run) with others, and passed, or failed as is expected.
 
+    Or that the compiler refused by itself, in a process which it shared with other modules.
+
     ``again``: it was drawn to be judged alone as well, and the record is of that: ``agreed`` where it ended so again,
     ``differed`` where it did not.
     """

@@ -13,9 +13,9 @@ from runner.fast import eligible, sample
 from runner.fast.forming import MODULES, RUNS, Candidate, batches, turn
 from runner.fast.known import Alone, Known, Place
 from runner.options import Engine, Options, parse
-from runner.protocol import Batch, Member
+from runner.protocol import Batch, Failed, Finished, Member, Passed
 from schemas.case import Expectation, Skip, Tuning
-from schemas.record import AGREED, DIFFERED, Record
+from schemas.record import AGREED, DIFFERED, ErrorInfo, Record, Together
 from schemas.words import Depth, Lowering, Mode, Outcome, Path, SkipReason, SourceKind, Stage
 from tests.stages_support.cases import CPU, a_case
 
@@ -136,12 +136,33 @@ def test_a_drawn_case_says_whether_both_runs_agree() -> None:
         case="s/cpu/a@onnx", suite="s", target="cpu", model="a", path=Path.ONNX, depth=Depth.EXECUTE,
         outcome=Outcome.PASS, exit_status="PASS",
     )  # fmt: skip
-    same = sample.settled(record, 16)
+    said = Passed(member=0, modules=16, stages=(), last_word=Finished())
+    same = sample.settled(record, said)
     assert same.together is not None
     assert (same.together.again, same.notes) == (AGREED, ())
-    other = sample.settled(msgspec.structs.replace(record, outcome=Outcome.FAIL), 16)
+    other = sample.settled(msgspec.structs.replace(record, outcome=Outcome.FAIL), said)
     assert other.together is not None
     assert (other.together.again, other.outcome, len(other.notes)) == (DIFFERED, Outcome.FAIL, 1)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "signature", "again"),
+    [
+        (Outcome.FAIL, "it", AGREED),
+        (Outcome.FAIL, "something else", DIFFERED),
+        (Outcome.CRASH, "it", DIFFERED),
+        (Outcome.PASS, None, DIFFERED),
+    ],
+)
+def test_a_refusal_that_nobody_declared_agrees_with_the_same_one_alone(
+    outcome: Outcome, signature: str | None, again: str
+) -> None:
+    record = Record(
+        case="s/cpu/a@onnx", suite="s", target="cpu", model="a", path=Path.ONNX, depth=Depth.EXECUTE,
+        outcome=outcome, exit_status="compilation", error=ErrorInfo(signature=signature) if signature else None,
+    )  # fmt: skip
+    said = Failed(member=0, modules=12, stages=(), error=ErrorInfo(signature="it"), last_word=Finished())
+    assert sample.settled(record, said).together == Together(modules=12, again=again)
 
 
 def test_a_machine_that_failed_says_nothing_of_a_drawn_case() -> None:
@@ -149,7 +170,7 @@ def test_a_machine_that_failed_says_nothing_of_a_drawn_case() -> None:
         case="s/cpu/a@onnx", suite="s", target="cpu", model="a", path=Path.ONNX, depth=Depth.EXECUTE,
         outcome=Outcome.INFRA, exit_status="setup",
     )  # fmt: skip
-    assert sample.settled(record, 16) == record
+    assert sample.settled(record, Passed(member=0, modules=16, stages=(), last_word=Finished())) == record
 
 
 def test_a_kept_module_is_found_again_and_a_damaged_one_is_not(tmp_path: pathlib.Path) -> None:

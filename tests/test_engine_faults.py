@@ -90,19 +90,25 @@ def test_a_module_that_is_refused_only_among_others_is_run_in_its_own_process(
     assert_it_goes_alone_until_its_model_changes(suite, fault, names)
 
 
-@pytest.mark.parametrize("fault", ["crash", "hang", "full"])
-def test_what_happens_to_a_refused_module_when_it_is_compiled_alone_in_its_batch_is_no_verdict(
-    tmp_path: pathlib.Path, fault: str
+@pytest.mark.parametrize("fault", ["crash", "hang", "full", "works"])
+@pytest.mark.parametrize("refused", [("Erf",), ("Erf-1", "Erf-2", "Erf-3")], ids=["one", "several"])
+def test_what_happens_to_refused_modules_when_each_is_compiled_by_itself_in_their_batch_is_no_verdict(
+    tmp_path: pathlib.Path, fault: str, refused: tuple[str, ...]
 ) -> None:
-    names = [*OPERATORS[:3], "Erf"]
+    """Several of them by one process, and then each by one of its own."""
+    names = [*OPERATORS[:3], *refused]
     suite = RealSuite(tmp_path, names, worker=FAULTY, stage="4s")
+    for rows, name in enumerate(refused, 2):
+        (suite.suites / "models" / f"{name}.onnx").write_bytes(model("Erf", rows=rows))
     run(suite, **{FAULT: f"{fault}-solitary"})
     assert suite.outcomes() == dict.fromkeys(names, "PASS")
-    assert suite.records()["Erf"].together is None
-    assert len(together(suite.records())) >= len(names) - 2, "it was judged last: what the others have, they keep"
+    records = suite.records()
+    assert [records[name].together for name in refused] == [None] * len(refused)
+    assert len(together(records) & set(OPERATORS)) >= 2, "they were judged last: what the others have, they keep"
     assert not (suite.folder() / "work").exists()
-    said = (suite.folder() / "logs" / "onnx" / "Erf@onnx" / "compilation.log").read_text()
-    assert said.count("$ ") == 1, "of its own process"
+    for name in refused:
+        said = (suite.folder() / "logs" / "onnx" / f"{name}@onnx" / "compilation.log").read_text()
+        assert said.count("$ ") == 1, "of its own process"
 
 
 def test_a_refusal_of_many_words_is_kept_whole_in_the_log_and_short_in_the_record(tmp_path: pathlib.Path) -> None:

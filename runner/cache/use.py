@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
-import shlex
 from dataclasses import dataclass
 
 from runner.cache.compiled import LARGEST_REST, CompileCache, Uncacheable
@@ -12,8 +11,8 @@ from runner.cache.entries import Entry, Failure, Hit
 from runner.cache.neutral import Own
 from runner.disk import complaint
 from runner.process import ToolResult
-from runner.tools import Attempt, attempt, failure_of, said_since
-from runner.work import Work
+from runner.tools import Attempt, attempt, failure_of, repeat, said_since
+from runner.work import Told, Work
 from schemas.words import MODULES_COMPILED, MODULES_FROM_CACHE, StageStatus
 
 SECONDS = "compile_seconds"
@@ -91,7 +90,8 @@ def _keys(cache: CompileCache, order: Order, nameless: bytes = b"") -> tuple[str
 def _run(work: Work, order: Order) -> tuple[Attempt, Hit | Failure | None]:
     """Start the compiler; how it ended, and that as an entry if it may be kept."""
     order.output.unlink(missing_ok=True)
-    made = attempt(work, order.argv(work.job.toolchain.iree_compile))
+    argv, told = order.argv(work.job.toolchain.iree_compile), work.told
+    made = attempt(work, argv) if told is None else _elsewhere(work, argv, told)
     result = made.result
     _count(work, MODULES_COMPILED, result.seconds, result.peak_rss_bytes)
     failure = failure_of(work, made)
@@ -114,14 +114,18 @@ def _run(work: Work, order: Order) -> tuple[Attempt, Hit | Failure | None]:
     return made, Failure(**about, exit_code=result.exit_code)
 
 
+def _elsewhere(work: Work, argv: list[str], told: Told) -> Attempt:
+    """How the compiler has refused the module in a run for several, which it had each by itself."""
+    result = ToolResult(exit_code=1, signal=None, seconds=told.seconds, peak_rss_bytes=None)
+    return repeat(work, argv, f"run for {told.modules} modules in one process, each by itself", told.said, result)
+
+
 def _repeat(work: Work, order: Order, key: str, found: Hit | Failure) -> None:
     """Leave behind what the compiler would have: its words in the log, its statistics, its IR, its failure."""
-    tool = order.argv(work.job.toolchain.iree_compile)
-    with work.log.open("a") as log:
-        log.write(f"$ {shlex.join(tool)}\n# not run: from the cache, {key}\n")
-        log.flush()
-        start = log.tell()
-        log.write(_own(work, order).restored(found.said))
+    code = found.exit_code if isinstance(found, Failure) else 0
+    result = ToolResult(exit_code=code, signal=None, seconds=0, peak_rss_bytes=None)
+    argv, said = order.argv(work.job.toolchain.iree_compile), _own(work, order).restored(found.said)
+    made = repeat(work, argv, f"not run: from the cache, {key}", said, result)
     if found.statistics:
         order.statistics.write_bytes(found.statistics)
     if order.ir is not None and found.extras:
@@ -129,9 +133,7 @@ def _repeat(work: Work, order: Order, key: str, found: Hit | Failure) -> None:
         for name, data in found.extras.items():
             (order.ir / name).write_bytes(data)
     _count(work, MODULES_FROM_CACHE, found.seconds, found.peak_rss_bytes)
-    code = found.exit_code if isinstance(found, Failure) else 0
-    result = ToolResult(exit_code=code, signal=None, seconds=0, peak_rss_bytes=None)
-    _finish(work, Attempt(tool=pathlib.Path(tool[0]).name, result=result, start=start))
+    _finish(work, made)
 
 
 def _finish(work: Work, made: Attempt) -> None:

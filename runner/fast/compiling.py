@@ -6,14 +6,20 @@ import pathlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
+from runner.fast import severally
 from runner.fast.joining import Joined, Renamed, failed_symbols, join
 from runner.fast.merging import Call, merged
 from runner.process import ToolResult, head, run_tool
 from runner.protocol import Toolchain
 from runner.quick import NAME_FAILED, ONE_THREAD, joining_flags, quick_environment, refuses_flags
+from runner.work import Told
 
 #: The compiler says what it refuses in its first lines; what it dumps after them may be long.
 _SAID = 1 << 20
+#: Seconds after which a run that has refused modules by themselves is given up, and what each of them adds. Each takes
+#: a tenth of a second where nothing hangs.
+_PATIENCE, _EACH = 10.0, 1.0
+_SEVERAL = 2
 #: The phase after which nothing of the imported dialect is left. Most refusals come before it, in a tenth of the time.
 #: Compiling in two runs costs less than in one: the second does not load that dialect, whose patterns every
 #: canonicalisation would collect anew. The code that comes out is the same.
@@ -37,15 +43,6 @@ class Part:
     compiled: pathlib.Path
     share: float
     calls: tuple[Call, ...] = ()
-
-
-@dataclass(frozen=True)
-class Told:
-    """What the compiler says of one module that it refuses, the seconds for it, and how many modules it had at once."""
-
-    said: str
-    seconds: float
-    modules: int
 
 
 @dataclass(frozen=True)
@@ -157,6 +154,31 @@ class Compiler:
         if self._phases:
             _narrow(tuple(range(len(modules))), attempt, lambda _number, _why, _refused: None)
         return found
+
+    def severally(self, modules: Sequence[pathlib.Path]) -> dict[int, Told]:
+        """By number, what the compiler says of modules that it refuses, each by itself but in one process.
+
+        They have its flags as alone, none of those for joined modules. Nothing is told where it does not refuse all
+        that it has, crashes, is not done in time, or has more to say than is read; what is not told of, is compiled
+        alone. Raises OSError where a module cannot be read, or what it reads and says not be written.
+        """
+        texts = {number: path.read_bytes() for number, path in enumerate(modules)}
+        numbers = [number for number, text in texts.items() if severally.can_be_among(text)]
+        if len(numbers) < _SEVERAL:
+            return {}
+        self._runs += 1
+        source, log, output = (self._folder / f"several_{self._runs}{each}" for each in (".mlir", ".log", ".vmfb"))
+        source.write_bytes(severally.text_of([texts[each] for each in numbers]))
+        argv = [self._tool, str(source), "-o", "-", *self._flags, severally.SPLIT]
+        patience = _PATIENCE + _EACH * len(numbers)
+        with quick_environment():
+            result = run_tool(argv, log=log, stdout=output, timeout=patience, memory=False)
+        said = head(log, _SAID + 1)
+        if result.exit_code != 1 or result.out_of_memory or output.stat().st_size > 0 or len(said) > _SAID:
+            return {}
+        words = severally.words_of(said.decode(errors="replace"), [str(modules[each]) for each in numbers])
+        share = result.seconds / len(numbers)
+        return {numbers[each]: Told(text, share, len(numbers)) for each, text in words.items()}
 
     def _lowerable(self, modules: Sequence[Renamed], left: Left, began: Began) -> tuple[int, ...]:
         """The numbers of those that the compiler lowers; looking for the others so takes a tenth of the time."""

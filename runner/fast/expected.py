@@ -18,8 +18,8 @@ from schemas.record import ErrorInfo, StageResult
 from schemas.words import MODULES_COMPILED, MODULES_FROM_CACHE, Stage, StageStatus
 
 if TYPE_CHECKING:
-    from runner.fast.compiling import Told
     from runner.fast.worker import One
+    from runner.work import Told
 
 
 class Expected:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from typing import Self
 
 import msgspec
 
@@ -29,6 +30,10 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     family: bytes
     seconds: float
     order: str = ""  # where it stands among those whose modules are compiled
+
+    def drawn(self) -> Self:
+        """It as one of the sample."""
+        return msgspec.structs.replace(self, member=msgspec.structs.replace(self.member, drawn=True))
 
 
 def batches(candidates: Sequence[Candidate], store: str, *, at_once: bool = True) -> Iterator[tuple[Batch, float]]:

@@ -8,6 +8,8 @@ import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from runner.backends import compile_flags
 from runner.fast import eligible, sample
 from runner.fast.forming import Candidate, batches, turn
@@ -16,7 +18,7 @@ from runner.protocol import Batch, Caching, Ending, Event, Failed, Left, Member,
 from runner.running import Limits, RunningCase
 from runner.schedule import Planned
 from schemas.case import Case
-from schemas.record import AGREED, Record
+from schemas.record import AGREED, Record, Together
 from schemas.target import Target
 from schemas.words import Outcome, Stage
 
@@ -61,6 +63,7 @@ class Lane:
         self._alone = self._known.alone(name) if self._known is not None else Alone()
         self._drawn: frozenset[str] = frozenset()
         self._doubted: dict[str, tuple[str, Said]] = {}  # drawn cases: their keys, and what was said of them
+        self._told: dict[str, int] = {}  # cases refused by themselves, in a process that had so many modules
         self._left: dict[str, bool] = {}  # by id, whether only another model or compiler may change that
         self._keys_of: dict[str, str] = {}
 
@@ -74,6 +77,7 @@ class Lane:
         seed = f"{self._digest} {self._caching.build}" if self._caching is not None else self._digest
         self._drawn = sample.drawn([each.case.id for each in hopeful], seed, self._anew(hopeful))
         self._drawn |= sample.drawn(refusals, seed, len(refusals)) | sample.drawn(unequal, seed, len(unequal))
+        candidates = [each.drawn() if each.member.case.id in self._drawn else each for each in candidates]
         store = str(self._known.folder.parent) if self._known is not None else ""
         planned = []
         found = batches(candidates, store, at_once=not self._target.exclusive_device)
@@ -101,17 +105,23 @@ class Lane:
         if said.modules and member.case.id in self._drawn:
             self._doubted[member.case.id] = member.key, said
             return False
-        self._keep(member.key, said)
+        if member.case.expectation is not None:
+            self._keep(member.key, said)
+        elif isinstance(said, Failed) and said.modules:
+            self._told[member.case.id] = said.modules
         return True
 
     def settled(self, record: Record) -> Record:
-        """The record of a case that was run alone; of a drawn one, with how the two runs agree."""
+        """The record of a case that ended by itself; of a drawn one, with how the two runs agree."""
+        if record.case in self._told:
+            return msgspec.structs.replace(record, together=Together(modules=self._told.pop(record.case)))
         if record.case not in self._doubted:
             return record
         key, said = self._doubted.pop(record.case)
-        record = sample.settled(record, said.modules)
+        record = sample.settled(record, said)
         if record.together is not None and record.together.again == AGREED:
-            self._keep(key, said)
+            if record.expectation is not None:
+                self._keep(key, said)
         elif record.together is not None:
             self._left[record.case] = True
         return record

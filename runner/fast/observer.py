@@ -11,7 +11,7 @@ import msgspec
 from runner.fast.lane import Lane, Said, ending_of, events_of, left_of
 from runner.folder import ShardFolder
 from runner.journal import now
-from runner.protocol import Ending, Event, Failed, Job, Passed
+from runner.protocol import Ending, Event, Failed, Job, Member, Passed
 from runner.running import Limits, RunningCase
 from runner.schedule import Planned
 from schemas.case import Case
@@ -82,7 +82,7 @@ class Batches:
             record = self._record(member.case, said, case.started)
             if record is not None and self._lane.believes(member, said):
                 records.append(record)
-            elif isinstance(said, Failed) and self._is_new(member.case, said, case.started):
+            elif isinstance(said, Failed) and self._is_new(member, said, case.started):
                 failed[member.case.id] = said
         self._shard.take(*records)
         for member in (each for each in batch.members if each.case.id in failed):
@@ -118,10 +118,11 @@ class Batches:
             return msgspec.structs.replace(record, together=Together(modules=said.modules)) if said.modules else record
         return None
 
-    def _is_new(self, case: Case, said: Failed, started: str) -> bool:
-        """Whether the compiler alone refused a case that was not expected to fail: as it would in its own process."""
-        record = self._shard.judged(case, events_of(said), ending_of(said), started)
-        return case.expectation is None and not said.modules and record.outcome is Outcome.FAIL
+    def _is_new(self, member: Member, said: Failed, started: str) -> bool:
+        """Whether the compiler refused a case that was not expected to fail: as it would in its own process."""
+        record = self._shard.judged(member.case, events_of(said), ending_of(said), started)
+        is_failure = member.case.expectation is None and record.outcome is Outcome.FAIL
+        return is_failure and self._lane.believes(member, said)
 
     def _leave(self, cases: Sequence[Case]) -> None:
         for case in cases:

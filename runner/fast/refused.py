@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,7 +16,7 @@ from runner.protocol import Failed
 from runner.quick import quick_environment
 from runner.stages.execute import run_stage
 from runner.stages.steps import STEPS
-from runner.work import Imported, Work
+from runner.work import Imported, Work, present
 from schemas.record import ErrorInfo, StageResult
 from schemas.words import Stage, StageStatus
 
@@ -24,14 +25,19 @@ if TYPE_CHECKING:
 
 
 def failure_of(one: One, imported: Imported) -> Failed | None:
-    """What the compiler says of the member's own module, in a process of its own; None where it refuses it no more.
+    """What the compiler says of the member's own module; None where it refuses it no more.
 
-    ``imported`` is the module as it was before it was joined. Afterwards its files, logs, and what a bundle is made of
-    lie where the case's own process would have left them, and it goes on in no batch. Raises OSError where they cannot
-    be moved there.
+    It says so in a process of its own, unless it has been told. ``imported`` is the module as it was before it was
+    joined. Afterwards its files, logs, and what a bundle is made of lie where the case's own process would have left
+    them, and it goes on in no batch. Raises OSError where they cannot be moved there.
     """
-    work = one.work
+    work, told, place = one.work, one.work.told, module_of(one)
     _settle(work, imported)
+    if told is not None:
+        module = work.lowered or present(work.imported, "imported module").module
+        work.told = replace(told, said=told.said.replace(str(place), str(module)))
+        if one.member.drawn:  # it will be compiled alone: what it is told shall not be found in its place
+            work.job = msgspec.structs.replace(work.job, caching=None)
     before = one.stages[: one.stages.index(Stage.COMPILATION)]
     if work.job.keep:
         capture = Capture(work, lambda: notes_of(work))
@@ -41,13 +47,21 @@ def failure_of(one: One, imported: Imported) -> Failed | None:
         result, error = run_stage(work, Stage.COMPILATION, STEPS[Stage.COMPILATION])
     if result.status is not StageStatus.FAIL:
         return None
+    if told is not None:
+        result = msgspec.structs.replace(result, seconds=told.seconds)
     passed = (StageResult(stage=each, status=StageStatus.PASS, seconds=one.seconds[each]) for each in before)
     return Failed(
         member=one.number,
+        modules=told.modules if told is not None else 0,
         stages=(*passed, result),
         error=error or ErrorInfo(signature=f"{Stage.COMPILATION} failed without a word"),
         last_word=last_word(work, notes_of(work)),
     )
+
+
+def module_of(one: One) -> pathlib.Path:
+    """The file of the member's own module, as it was before it was joined."""
+    return one.work.lowered or present(one.imported, "imported module").module
 
 
 def _settle(work: Work, imported: Imported) -> None:

@@ -12,13 +12,14 @@ from runner.backends import compile_flags, iree
 from runner.cache.neutral import named_words, nameless_words
 from runner.fast import company
 from runner.fast.company import Company
-from runner.fast.compiling import Compiler, Left, Told
+from runner.fast.compiling import Compiler, Left
 from runner.fast.joining import BODY, Renamed, rename
 from runner.fast.known import Known, Place, Refusal
+from runner.fast.refused import module_of
 from runner.protocol import PACKAGE, Batch, Companion, Failed, Job
 from runner.stages.steps import STEPS
 from runner.tensors import Array
-from runner.work import EntryPoint, Imported, Work, present
+from runner.work import EntryPoint, Imported, Told, Work, present
 from schemas.words import Depth, Stage
 
 if TYPE_CHECKING:
@@ -68,6 +69,15 @@ class Running:
             first, *others = groups[number]
             yield first, told
             yield from ((one, replace(told, said=said)) for one, said in _words_of(others, modules[number], told, name))
+
+    def tell(self, ones: Sequence[One]) -> None:
+        """Let refused members know what the compiler says of each by itself, where one run says it of several.
+
+        Raises as ``Compiler.severally``.
+        """
+        firsts = [first for first, *_ in _twins(ones)]
+        for number, told in self._compiler.severally([module_of(one) for one in firsts]).items():
+            firsts[number].work.told = told
 
     def compile(self, ones: list[One], left: Left, began: Callable[[], None], *, apart: bool = False) -> list[Company]:
         """Compile what was imported; each member then has its compiled module and its share of the time.

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 
 import msgspec
 
+from runner.protocol import Failed, Passed
 from schemas.record import AGREED, DIFFERED, Record, Together
 from schemas.words import Outcome
 
 #: The part of newly compiled cases that is judged again alone.
 PART = 0.02
+_NOTE = "it ended otherwise where the compiler had {} modules in one run, and not alone"
 
 
 def drawn(cases: Sequence[str], seed: str, cold: int) -> frozenset[str]:
@@ -24,15 +26,22 @@ def drawn(cases: Sequence[str], seed: str, cold: int) -> frozenset[str]:
     return frozenset(ranked[: max(1, math.ceil(PART * cold))])
 
 
-def settled(record: Record, modules: int) -> Record:
+def settled(record: Record, said: Passed | Failed) -> Record:
     """The record of a drawn case, run alone after it had ended with others as it should: alone is what counts.
 
-    INFRA says nothing of the case, and so nothing of how both agree.
+    ``said`` is how it ended with others. INFRA says nothing of the case, and so nothing of how both agree.
     """
     if record.outcome is Outcome.INFRA:
         return record
-    if record.outcome in (Outcome.PASS, Outcome.XFAIL):
-        return msgspec.structs.replace(record, together=Together(modules=modules, again=AGREED))
-    note = f"it ended as it should where {modules} modules were compiled together, and not alone"
-    together = Together(modules=modules, again=DIFFERED)
-    return msgspec.structs.replace(record, together=together, notes=(*record.notes, note))
+    together = Together(modules=said.modules, again=AGREED if _agrees(record, said) else DIFFERED)
+    notes = (_NOTE.format(said.modules),) if together.again == DIFFERED else ()
+    return msgspec.structs.replace(record, together=together, notes=(*record.notes, *notes))
+
+
+def _agrees(record: Record, said: Passed | Failed) -> bool:
+    """Whether alone it has passed too, or failed in the same way: as is declared, or else by what it failed with."""
+    if isinstance(said, Passed):
+        return record.outcome is Outcome.PASS
+    if record.expectation is None and record.error is not None:
+        return record.outcome is Outcome.FAIL and record.error.signature == said.error.signature
+    return record.outcome is Outcome.XFAIL

@@ -72,8 +72,7 @@ def run_batch(job: Job, batch: Batch, emit: Emit) -> None:
     for one in sorted(alone, key=lambda each: str(each.work.compiled)):
         emit(StageStarted(stage=Stage.COMPILED_INFERENCE))
         _go_on(running, one, emit)
-    for one in (each for each in together if each.refused):  # last: one that hangs costs no other what it has
-        _attempt(one, emit, functools.partial(_judge, one, emit))
+    _refuse(running, [each for each in together if each.refused], emit)  # last: what hangs costs no other what it has
     emit(Finished())
 
 
@@ -112,6 +111,19 @@ def _compile(running: Running, ones: list[One], emit: Emit, *, apart: bool = Fal
     for one in (one for some in companies for one in some.ones.values()):
         one.together = True
     return companies
+
+
+def _refuse(running: Running, ones: list[One], emit: Emit) -> None:
+    """Judge members that the compiler has refused among others: by what it says of each by itself."""
+    if not ones:
+        return
+    emit(StageStarted(stage=Stage.COMPILATION))
+    try:
+        running.tell(ones)
+    except OSError:  # a full disk: those that find room are compiled alone
+        traceback.print_exc()
+    for one in ones:
+        _attempt(one, emit, functools.partial(_judge, one, emit))
 
 
 def _judge(one: One, emit: Emit) -> None:

@@ -21,7 +21,7 @@ from runner.fast import compiling, session
 from runner.protocol import Event, Job, Toolchain
 from runner.stages import steps
 from runner.tensors import Array
-from runner.work import Work
+from runner.work import Told, Work
 from schemas.words import Stage
 from tests.engine_support.build import CHATTER, FAULT, LIE, state
 
@@ -86,10 +86,10 @@ def _in_compilation(fault: Callable[[], None]) -> None:
 def _in_refusals() -> None:
     """All that are expected to be refused are, it seems, in the words that the tests declare."""
 
-    def refused(_self: Any, modules: Sequence[Renamed], name: str, began: compiling.Began) -> dict[int, compiling.Told]:
+    def refused(_self: Any, modules: Sequence[Renamed], name: str, began: compiling.Began) -> dict[int, Told]:
         began()
         said = f"{name}:1:1: error: {LIE}\n"
-        return {number: compiling.Told(said, 0.1, len(modules)) for number in range(len(modules))}
+        return {number: Told(said, 0.1, len(modules)) for number in range(len(modules))}
 
     compiling.Compiler.refused = refused  # type: ignore[method-assign]
 
@@ -149,6 +149,7 @@ def _when_alone(what: str, job: Job) -> Toolchain:
     does = {
         "crash": "kill -SEGV $$",
         "hang": "sleep 3600",
+        "works": f'exec {real.iree_compile} "$@"',
         "full": "echo 'error: cannot write: No space left on device' >&2; exit 1",
         "chatty": f'echo "$1:{refuses}" >&2; head -c {CHATTER} /dev/zero | tr "\\0" "x" >&2; exit 1',
     }[what]
