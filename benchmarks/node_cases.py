@@ -8,6 +8,9 @@ declared, as ``results expectations --write`` does it, (vi) with its modules too
 which knows of all of them. (i) and (ii) begin with imported modules and raw inputs; ours imports, checks, judges,
 journals and writes reports. Each of ours is a whole `python -m runner`, start and reports included. Exits with 1 where
 two ways of ours differ in a verdict, or where the tools pass a case that ours does not.
+
+The machine's speed may change while all this goes on: (i) is done in four parts, every fourth case each, between which
+(iv) to (vii) stand. What each part took is printed.
 """
 
 from __future__ import annotations
@@ -61,6 +64,7 @@ depth: execute
 targets: [cpu]
 models:
 """
+PARTS = 4
 _NAMES = {"compilation": "compile", "Numerics": "run", "compiled_inference": "run", "comparison": "run"}
 Verdicts = dict[str, str]
 
@@ -134,6 +138,27 @@ def _exit(argv: Sequence[str]) -> int:
     with contextlib.suppress(subprocess.TimeoutExpired):
         return subprocess.run(argv, stdin=quiet, stdout=quiet, stderr=quiet, check=False, timeout=180).returncode
     return 1
+
+
+class Parts:
+    """The console scripts' way, a part of the cases at a time."""
+
+    def __init__(self, compiler: str, runner: str, cases: dict[str, Prepared], jobs: int) -> None:
+        self._run = lambda some: by_tools(compiler, runner, some, jobs)
+        self._waiting = [dict(list(cases.items())[at::PARTS]) for at in range(PARTS)]
+        self._cases = tuple(cases)
+        self._done: list[Timing] = []
+
+    def next(self) -> None:
+        """Run one part."""
+        some = self._waiting.pop(0)
+        self._done.append(measured(f"console scripts, {len(some)} cases", lambda: self._run(some)))
+
+    def all(self) -> Timing:
+        """What all parts took together."""
+        found = {case: verdict for each in self._done for case, verdict in each.verdicts.items()}
+        wall, cpu = sum(each.wall for each in self._done), sum(each.cpu for each in self._done)
+        return Timing("console scripts", wall, cpu, {case: found[case] for case in self._cases})
 
 
 class Ours:
@@ -253,17 +278,22 @@ def main() -> int:
         tools = toolchain.find(None, workspace.load(ROOT / "suites").target("cpu"))
         ours = Ours(root, list(ready), given.jobs)
         scripts, natives = (tool("iree-compile"), tool("iree-run-module")), (tools.iree_compile, tools.iree_run_module)
-        timings = [measured("console scripts", lambda: by_tools(*scripts, ready, given.jobs))]
+        plain, timings = Parts(*scripts, ready, given.jobs), []
         if not given.short:
             timings.append(measured("native programs", lambda: by_tools(*natives, ready, given.jobs)))
             timings.append(measured("ours, solo", lambda: ours.run("solo")))
             ours.forget("modules", "joined")
+        plain.next()
         timings.append(measured("ours, auto, nothing known", lambda: ours.run("auto")))
+        plain.next()
         ours.declare()
         ours.forget_modules()
         timings.append(measured("ours, auto, outcomes known", lambda: ours.run("auto")))
+        plain.next()
         timings.append(measured("ours, auto, modules known", lambda: ours.run("auto")))
         timings.append(measured("ours, auto, the run after that", lambda: ours.run("auto")))
+        plain.next()
+    timings.insert(0, plain.all())
     table(timings, len(ready))
     if given.json:
         given.json.write_bytes(msgspec.json.format(msgspec.json.encode({"cases": len(ready), "ways": timings})))
