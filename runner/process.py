@@ -191,6 +191,11 @@ def _peak(reported: int, sampled: int | None) -> int | None:
     return reported if floor is None or reported > floor else sampled
 
 
+def ran_out_of_memory(said: str) -> bool:
+    """Whether an allocator, or LLVM, says that it gives up."""
+    return _ALLOCATION_FAILED.search(said.encode()) is not None
+
+
 def _ran_out_of_memory(code: int, log: pathlib.Path | str, kills_before: int | None) -> bool:
     if code == -signal.SIGKILL:
         kills_now = oom_kills()

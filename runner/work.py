@@ -6,6 +6,7 @@ import pathlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 import msgspec
@@ -131,6 +132,14 @@ class Predictable(Protocol):
 
     def adopt(self) -> None:
         """Note what ``native_inference`` would have noted of the golden, which was made elsewhere."""
+
+
+class Blame(StrEnum):
+    """When the compiler's errors have named one of several modules: while it lowered all, later, or not at all."""
+
+    LOWERED = "lowered"
+    LATE = "late"
+    NONE = "none"
 
 
 @dataclass(frozen=True)

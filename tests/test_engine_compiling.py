@@ -11,6 +11,7 @@ import pytest
 from runner.fast.compiling import Compiler
 from runner.fast.joining import rename
 from runner.fast.merging import MOST
+from runner.work import Blame
 from tests.cache_support.build import FLAGS, tools
 
 _MODULE = """\
@@ -92,11 +93,11 @@ def test_of_a_call_that_the_linker_names_each_module_is_tried_by_itself(tmp_path
         rename(text.format(name=name, size=4 + n).encode(), f"m{n}_")
         for n, (name, text) in enumerate(zip(names, texts, strict=True))
     ]
-    left: list[tuple[int, bool]] = []
+    left: list[tuple[int, Blame]] = []
     made = compiler(tmp_path, _RUNNING, flags=NATIVE)
     everyone = range(len(modules))
-    parts = made.compile(modules, lambda n, _why, refused: left.append((n, refused)), lambda: None, merge=everyone)
-    assert left == [(11, False)]
+    parts = made.compile(modules, lambda n, _why, blame: left.append((n, blame)), lambda: None, merge=everyone)
+    assert left == [(11, Blame.LATE)]
     assert [(each.numbers, len(each.calls)) for each in parts] == [
         (tuple(each for each in everyone if each >= MOST and each != 11), 0),
         (tuple(range(MOST)), 1),

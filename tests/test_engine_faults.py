@@ -111,6 +111,24 @@ def test_what_happens_to_refused_modules_when_each_is_compiled_by_itself_in_thei
         assert said.count("$ ") == 1, "of its own process"
 
 
+def test_a_refusal_by_the_process_of_several_which_the_run_alone_contradicts_is_said_to_differ(
+    tmp_path: pathlib.Path,
+) -> None:
+    """As many as make sure that one of them is drawn; that one is compiled anew, and passes."""
+    names = [f"Erf-{number}" for number in range(6)]
+    suite = RealSuite(tmp_path, names, worker=FAULTY)
+    for rows, name in enumerate(names, 2):
+        (suite.suites / "models" / f"{name}.onnx").write_bytes(model("Erf", rows=rows))
+    assert run(suite, **{FAULT: "lies-solitary"}).returncode == 1
+    records = suite.records()
+    (drawn,) = (name for name, each in records.items() if each.outcome is Outcome.PASS)
+    assert records[drawn].together == Together(modules=len(names), again=DIFFERED)
+    assert "and not alone" in " ".join(records[drawn].notes)
+    for name in set(names) - {drawn}:
+        assert records[name].outcome is Outcome.FAIL
+        assert records[name].together == Together(modules=len(names))
+
+
 def test_a_refusal_of_many_words_is_kept_whole_in_the_log_and_short_in_the_record(tmp_path: pathlib.Path) -> None:
     names = [*OPERATORS[:3], "Erf"]
     suite = RealSuite(tmp_path, names, worker=FAULTY)

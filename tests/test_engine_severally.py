@@ -9,6 +9,7 @@ import subprocess
 import onnx
 import pytest
 
+from runner.cache.inventory import JOINED
 from runner.fast import severally
 from runner.fast.compiling import Compiler
 from schemas.record import AGREED, Record
@@ -178,6 +179,31 @@ def test_records_logs_and_bundles_are_those_of_processes_of_their_own(suite: Rea
     for name in REFUSED:
         assert again[name].error == records[name].error
         assert again[name].metrics[MODULES_FROM_CACHE] == 1
+
+
+@pytest.mark.slow
+def test_a_drawn_twin_is_compiled_by_itself_whatever_its_twin_has_left(
+    suite: RealSuite, tmp_path: pathlib.Path
+) -> None:
+    """One of all is drawn; what it says alone is no echo of the words that its twins were given."""
+    for name in REFUSED:
+        proto = onnx.load_from_string((suite.suites / "models" / f"{REFUSED[0]}.onnx").read_bytes())
+        proto.graph.name = f"graph_of_{name.replace('-', '_')}"
+        (suite.suites / "models" / f"{name}.onnx").write_bytes(proto.SerializeToString())
+    other = onnx.load_from_string((suite.suites / "models" / f"{REFUSED[0]}.onnx").read_bytes())
+    for value in (*other.graph.input, *other.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_value = 7
+    (suite.suites / "models" / f"{REFUSED[0]}.onnx").write_bytes(other.SerializeToString())
+    suite.write_matrix()
+    for _ in range(2):  # the second time with all that the first has kept
+        records = run(suite, "--tests", "onnx/Swish")
+        assert {records[name].outcome for name in REFUSED} == {Outcome.FAIL}
+        (drawn,) = (each for each in records.values() if each.together is not None and each.together.again)
+        assert drawn.together is not None
+        assert (drawn.together.again, drawn.together.modules) == (AGREED, 2)
+        assert drawn.metrics[MODULES_COMPILED] == 1
+        assert "# " not in log(suite, drawn), "a process of its own said it"
+        shutil.rmtree(tmp_path / "store" / JOINED / "alone")  # or they would not be tried together
 
 
 def log(suite: RealSuite, record: Record) -> str:

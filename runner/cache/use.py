@@ -90,7 +90,7 @@ def _keys(cache: CompileCache, order: Order, nameless: bytes = b"") -> tuple[str
 def _run(work: Work, order: Order) -> tuple[Attempt, Hit | Failure | None]:
     """Start the compiler; how it ended, and that as an entry if it may be kept."""
     order.output.unlink(missing_ok=True)
-    argv, told = order.argv(work.job.toolchain.iree_compile), work.told
+    argv, told, work.told = order.argv(work.job.toolchain.iree_compile), work.told, None
     made = attempt(work, argv) if told is None else _elsewhere(work, argv, told)
     result = made.result
     _count(work, MODULES_COMPILED, result.seconds, result.peak_rss_bytes)

@@ -12,7 +12,7 @@ from runner.fast.merging import Call, merged
 from runner.process import ToolResult, head, run_tool
 from runner.protocol import Toolchain
 from runner.quick import NAME_FAILED, ONE_THREAD, joining_flags, quick_environment, refuses_flags
-from runner.work import Told
+from runner.work import Blame, Told
 
 #: The compiler says what it refuses in its first lines; what it dumps after them may be long.
 _SAID = 1 << 20
@@ -27,8 +27,8 @@ _TO, _FROM = "--compile-to", "--compile-from"
 _LOWERED = "input"
 
 
-#: Hears of a module that cannot be compiled with the others: its number, why, and whether errors named it when lowered.
-Left = Callable[[int, str, bool], None]
+#: Hears of a module that cannot be compiled with the others: its number, why, and when errors have named it.
+Left = Callable[[int, str, Blame], None]
 Began = Callable[[], None]
 
 
@@ -68,9 +68,11 @@ class _Run:
         return frozenset(one for each in self.calls if any(map(each.has, symbols)) for one in each.modules)
 
     @property
-    def refused(self) -> bool:
-        """Whether the compiler refused modules while it lowered them, and did not crash: the next run is as quick."""
-        return not self.late and self.result.signal is None
+    def blame(self) -> Blame:
+        """When it refused those that it names; what it has said before it crashed is no refusal."""
+        if self.result.signal is not None:
+            return Blame.NONE
+        return Blame.LATE if self.late else Blame.LOWERED
 
     @property
     def why(self) -> str:
@@ -152,7 +154,7 @@ class Compiler:
             return None if run.result.ok else run
 
         if self._phases:
-            _narrow(tuple(range(len(modules))), attempt, lambda _number, _why, _refused: None)
+            _narrow(tuple(range(len(modules))), attempt, lambda _number, _why, _blame: None)
         return found
 
     def severally(self, modules: Sequence[pathlib.Path]) -> dict[int, Told]:
@@ -267,7 +269,7 @@ def _narrow(numbers: tuple[int, ...], attempt: Callable[[tuple[int, ...]], _Run 
         named = {some[each] for each in failed.blamed}
         blamed = set(some) if not named and len(some) == 1 else named
         for each in sorted(blamed):
-            left(each, failed.why, failed.refused and each in named)
+            left(each, failed.why, failed.blame if each in named else Blame.NONE)
         half = len(some) // 2
         suspects = set() if blamed else {some[each] for each in failed.suspected}
         rest = tuple(each for each in some if each not in blamed | suspects)

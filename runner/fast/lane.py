@@ -111,10 +111,15 @@ class Lane:
             self._told[member.case.id] = said.modules
         return True
 
+    def doubts(self, case: Case) -> bool:
+        """Whether a case is drawn, and has ended in a batch as it should."""
+        return case.id in self._doubted
+
     def settled(self, record: Record) -> Record:
         """The record of a case that ended by itself; of a drawn one, with how the two runs agree."""
-        if record.case in self._told:
-            return msgspec.structs.replace(record, together=Together(modules=self._told.pop(record.case)))
+        told = self._told.pop(record.case, 0)
+        if told and record.outcome is Outcome.FAIL:
+            return msgspec.structs.replace(record, together=Together(modules=told))
         if record.case not in self._doubted:
             return record
         key, said = self._doubted.pop(record.case)

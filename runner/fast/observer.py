@@ -64,11 +64,19 @@ class Batches:
     def starting(self, planned: Planned) -> tuple[Job, str] | None:
         """The job of a case or of a batch. A batch that cannot be begun leaves its members to be run alone."""
         if planned.batch is None:
-            return self._shard.starting(planned)
+            return self._anew(planned.case, self._shard.starting(planned))
         prepared = self._shard.starting_batch(planned)
         if prepared is None:
             self._leave([each.case for each in planned.batch.members])
         return prepared
+
+    def _anew(self, case: Case, prepared: tuple[Job, str] | None) -> tuple[Job, str] | None:
+        """A drawn case is compiled anew: what a batch has kept of it, or of its twin, would agree with itself."""
+        if prepared is None or prepared[0].caching is None or not self._lane.doubts(case):
+            return prepared
+        job, started = prepared
+        caching = msgspec.structs.replace(prepared[0].caching, force=True)
+        return msgspec.structs.replace(job, caching=caching), started
 
     def ended(self, case: RunningCase, ending: Ending) -> None:
         """A case or a batch ended."""

@@ -47,8 +47,9 @@ def failure_of(one: One, imported: Imported) -> Failed | None:
         result, error = run_stage(work, Stage.COMPILATION, STEPS[Stage.COMPILATION])
     if result.status is not StageStatus.FAIL:
         return None
+    told = told if work.told is None else None  # it was not asked for: the cache knew
     if told is not None:
-        result = msgspec.structs.replace(result, seconds=told.seconds)
+        result = msgspec.structs.replace(result, seconds=told.seconds, peak_rss_bytes=None)
     passed = (StageResult(stage=each, status=StageStatus.PASS, seconds=one.seconds[each]) for each in before)
     return Failed(
         member=one.number,

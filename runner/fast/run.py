@@ -19,7 +19,7 @@ from runner.fast.refused import module_of
 from runner.protocol import PACKAGE, Batch, Companion, Failed, Job
 from runner.stages.steps import STEPS
 from runner.tensors import Array
-from runner.work import EntryPoint, Imported, Told, Work, present
+from runner.work import Blame, EntryPoint, Imported, Told, Work, present
 from schemas.words import Depth, Stage
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Running:
 
         Raises as ``Compiler.severally``.
         """
-        firsts = [first for first, *_ in _twins(ones)]
+        firsts = [next((one for one in group if one.member.drawn), group[0]) for group in _twins(ones)]
         for number, told in self._compiler.severally([module_of(one) for one in firsts]).items():
             firsts[number].work.told = told
 
@@ -87,9 +87,9 @@ class Running:
         groups = _twins(ones)
         number_of = {one.number: number for number, one in enumerate(ones)}
 
-        def leave(group: int, why: str, refused: bool) -> None:
+        def leave(group: int, why: str, blame: Blame) -> None:
             for one in groups[group]:
-                left(number_of[one.number], why, refused)
+                left(number_of[one.number], why, blame)
 
         merge = self._inside and not apart and self._job.case.depth is Depth.EXECUTE
         single = [number for number, group in enumerate(groups) if len(group) == 1 and merge]

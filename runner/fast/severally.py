@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from runner import disk, signature
+from runner import signature
+from runner.cache.compiled import may_be_of_the_machine
+from runner.process import ran_out_of_memory
 
 SPLIT = "--split-input-file"
 _BETWEEN = "// -----"
@@ -53,5 +55,5 @@ def words_of(said: str, places: Sequence[str]) -> dict[int, str]:
 def _alone(part: str, place: str, before: int) -> str:
     """``before``: the lines of a part before its module's first, which is what is left of the line between."""
     text = _PLACE.sub(lambda at: f"{place}:{int(at['line']) - before}:{at['column']}", part)
-    accident = disk.complaint(text) or signature.is_allocation_failure(text)
+    accident = may_be_of_the_machine(text) or ran_out_of_memory(text)
     return text if signature.has_error(text) and not accident and not _OF_FILE.search(text) else ""

@@ -19,7 +19,7 @@ from runner.fast.refused import failure_of
 from runner.lastword import last_word, notes_of
 from runner.protocol import Batch, Event, Failed, Finished, Job, Left, Member, Passed, StageStarted
 from runner.stages.plan import stages_of
-from runner.work import present
+from runner.work import Blame, present
 from schemas.record import ErrorInfo, StageResult
 from schemas.words import MODULES_COMPILED, MODULES_FROM_CACHE, Stage, StageStatus
 
@@ -48,6 +48,7 @@ class One:
     together: bool = False  # whether its module has a function of its own no more
     shared: bool = False  # whether its module was compiled for another member
     refused: str = ""  # how the compiler ended that refused it among others
+    blame: Blame = Blame.NONE  # and when
 
 
 def run_batch(job: Job, batch: Batch, emit: Emit) -> None:
@@ -72,7 +73,8 @@ def run_batch(job: Job, batch: Batch, emit: Emit) -> None:
     for one in sorted(alone, key=lambda each: str(each.work.compiled)):
         emit(StageStarted(stage=Stage.COMPILED_INFERENCE))
         _go_on(running, one, emit)
-    _refuse(running, [each for each in together if each.refused], emit)  # last: what hangs costs no other what it has
+    for blame in (Blame.LOWERED, Blame.LATE):  # last: one that hangs costs no other what it has
+        _refuse(running, [each for each in together if each.blame is blame], emit)
     emit(Finished())
 
 
@@ -100,9 +102,9 @@ def _import_all(running: Running, ones: list[One], emit: Emit) -> list[One]:
 def _compile(running: Running, ones: list[One], emit: Emit, *, apart: bool = False) -> list[Company]:
     """Compile members together; the others are left, or refused. Those of a company can only be called together."""
 
-    def left(number: int, why: str, refused: bool) -> None:
-        if refused and ones[number].member.case.expectation is None:
-            ones[number].refused = why
+    def left(number: int, why: str, blame: Blame) -> None:
+        if blame is not Blame.NONE and ones[number].member.case.expectation is None:
+            ones[number].refused, ones[number].blame = why, blame
         else:
             emit(Left(member=ones[number].number, why=why))
 
@@ -120,7 +122,9 @@ def _refuse(running: Running, ones: list[One], emit: Emit) -> None:
     emit(StageStarted(stage=Stage.COMPILATION))
     try:
         running.tell(ones)
-    except OSError:  # a full disk: those that find room are compiled alone
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - a full disk, or whatever it is: each is compiled by a process of its own
         traceback.print_exc()
     for one in ones:
         _attempt(one, emit, functools.partial(_judge, one, emit))

@@ -142,6 +142,13 @@ def _in_tool(what: str, folder: pathlib.Path) -> None:
     compiling.Compiler.__init__ = made  # type: ignore[method-assign]
 
 
+#: Says what ends a part as often as it is asked for, and before each that the module is refused.
+LIES = (
+    'for _ in $(grep no_module "$1"); do [ $_ = module ] || printf "%s\\n" "{says}" '
+    '"within split at $1:9 offset :2:30: error: no" "module $_" "   ^"; done >&2; exit 1'
+)
+
+
 def _when_alone(what: str, job: Job) -> Toolchain:
     """A compiler that refuses an error function among others, and meets with something when it has it alone."""
     script, real = pathlib.Path(job.folder) / "compiler", job.toolchain
@@ -150,6 +157,7 @@ def _when_alone(what: str, job: Job) -> Toolchain:
         "crash": "kill -SEGV $$",
         "hang": "sleep 3600",
         "works": f'exec {real.iree_compile} "$@"',
+        "lies": LIES.format(says=f"within split at $1:1 offset :{refuses}"),
         "full": "echo 'error: cannot write: No space left on device' >&2; exit 1",
         "chatty": f'echo "$1:{refuses}" >&2; head -c {CHATTER} /dev/zero | tr "\\0" "x" >&2; exit 1',
     }[what]
