@@ -3,13 +3,11 @@
     python benchmarks/device_minutes.py [--ops N] [--rounds N] [--targets cpu,vulkan] [--models A,B]
 
 `cpu` (llvm-cpu on local-sync) and `vulkan` (lavapipe) stand in for devices of their own, one case at a time, as on an
-exclusive device. Both ways run lavapipe without LLVM's optimisations (`GALLIVM_PERF=nopt`, of Mesa's llvmpipe): it
-compiles every kernel by LLVM, which a device's driver does not, and what is run once does not earn that. Every round
-runs a shard whole, then its build and its device's half, each from an empty store, so that whatever else the machine
-does hits all alike. On vulkan a second night follows with another compiler that makes the same code: of each store
-only what the device's driver had compiled is left, the whole shard's as well. What is measured is the wall time of
-each `python -m runner`: boot, checkout, installation and artifacts are not in it. Both ways must give the same
-verdicts; the exit code is 1 when not.
+exclusive device. Every round runs a shard whole, then its build and its device's half, each from an empty store, so
+that whatever else the machine does hits all alike. On vulkan a second night follows with another compiler that makes
+the same code: of each store only what the device's driver had compiled is left, the whole shard's as well. What is
+measured is the wall time of each `python -m runner`: boot, checkout, installation and artifacts are not in it. Both
+ways must give the same verdicts; the exit code is 1 when not.
 """
 
 from __future__ import annotations
@@ -52,7 +50,7 @@ targets:
     runs-on: [self-hosted, vulkan]
     build-on: host
     exclusive-device: true
-    environment: {LP_NATIVE_VECTOR_WIDTH: "256", GALLIVM_PERF: nopt}
+    environment: {LP_NATIVE_VECTOR_WIDTH: "256"}
     compile-flags:
       - "--iree-vulkan-target-features=spirv:v1.6,cap:Shader,cap:Int64,cap:Float64,cap:Int16,cap:Int8,cap:Float16,\\
          cap:StorageBuffer16BitAccess,cap:StorageBuffer8BitAccess,ext:SPV_KHR_16bit_storage,ext:SPV_KHR_8bit_storage"
