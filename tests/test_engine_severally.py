@@ -6,7 +6,6 @@ import pathlib
 import shutil
 import subprocess
 
-import onnx
 import pytest
 
 from runner.cache.inventory import JOINED
@@ -15,7 +14,7 @@ from runner.fast.compiling import Compiler
 from schemas.record import AGREED, Record
 from schemas.words import MODULES_COMPILED, MODULES_FROM_CACHE, Outcome
 from tests.cache_support.build import FLAGS, tools
-from tests.engine_support.build import RealSuite, model, together
+from tests.engine_support.build import RealSuite, together, unknown_model
 
 PASSING = ("Abs-1", "Neg-1")
 REFUSED = ("Swish-1", "Swish-2", "Swish-3", "Swish-4")
@@ -131,12 +130,7 @@ def test_nothing_is_told_at_all_where_the_ends_do_not_match(output: str) -> None
 @pytest.fixture
 def suite(tmp_path: pathlib.Path) -> RealSuite:
     made = RealSuite(tmp_path, [*PASSING, *REFUSED])
-    for rows, name in enumerate(REFUSED, 2):  # an operator of opset 24 that the compiler does not know
-        proto = onnx.load_from_string(model("Swish", name=name, rows=rows))
-        proto.opset_import[0].version = 24
-        proto.ir_version = 11
-        (made.suites / "models" / f"{name}.onnx").write_bytes(proto.SerializeToString())
-    made.write_matrix()
+    made.write_unknown(REFUSED)
     return made
 
 
@@ -187,13 +181,9 @@ def test_a_drawn_twin_is_compiled_by_itself_whatever_its_twin_has_left(
 ) -> None:
     """One of all is drawn; what it says alone is no echo of the words that its twins were given."""
     for name in REFUSED:
-        proto = onnx.load_from_string((suite.suites / "models" / f"{REFUSED[0]}.onnx").read_bytes())
-        proto.graph.name = f"graph_of_{name.replace('-', '_')}"
-        (suite.suites / "models" / f"{name}.onnx").write_bytes(proto.SerializeToString())
-    other = onnx.load_from_string((suite.suites / "models" / f"{REFUSED[0]}.onnx").read_bytes())
-    for value in (*other.graph.input, *other.graph.output):
-        value.type.tensor_type.shape.dim[0].dim_value = 7
-    (suite.suites / "models" / f"{REFUSED[0]}.onnx").write_bytes(other.SerializeToString())
+        rows = 7 if name == REFUSED[0] else 2
+        model = unknown_model(f"graph_of_{name.replace('-', '_')}", rows)
+        (suite.suites / "models" / f"{name}.onnx").write_bytes(model)
     suite.write_matrix()
     for _ in range(2):  # the second time with all that the first has kept
         records = run(suite, "--tests", "onnx/Swish")

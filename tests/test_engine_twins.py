@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pathlib
 
-import onnx
 import pytest
 
 from runner.cache.inventory import JOINED
 from schemas.record import Record
 from schemas.words import MODULES_COMPILED, MODULES_FROM_CACHE, Outcome
-from tests.engine_support.build import RealSuite, model, together
+from tests.engine_support.build import RealSuite, model, together, unknown_model
 
 PASSING = ("Abs-1", "Abs-2", "Abs-3", "Neg-1", "Exp-1")
 REFUSED = ("Swish-1", "Swish-2", "Swish-3")
@@ -29,11 +28,9 @@ def suite(tmp_path: pathlib.Path) -> RealSuite:
     """Every model's graph has a name of its own, and every case other inputs."""
     made = RealSuite(tmp_path, [*PASSING, *REFUSED])
     for name in (*PASSING, *REFUSED):
-        proto = onnx.load_from_string(model(name.partition("-")[0], name=f"graph_of_{name.replace('-', '_')}"))
-        if name in REFUSED:  # an operator of opset 24 that the compiler does not know
-            proto.opset_import[0].version = 24
-            proto.ir_version = 11
-        (made.suites / "models" / f"{name}.onnx").write_bytes(proto.SerializeToString())
+        graph = f"graph_of_{name.replace('-', '_')}"
+        made_of = unknown_model(graph) if name in REFUSED else model(name.partition("-")[0], name=graph)
+        (made.suites / "models" / f"{name}.onnx").write_bytes(made_of)
     manifest = made.suites / "fakes.yaml"
     for seed, name in enumerate((*PASSING, *REFUSED), 1):
         line = f"  - onnx: ./models/{name}.onnx\n"
@@ -96,9 +93,7 @@ def test_of_twins_that_are_refused_one_is_compiled(suite: RealSuite, engine: str
 def test_twins_that_are_declared_to_be_refused_have_each_its_own_words(suite: RealSuite) -> None:
     """Of two models, so that the compiler has something to tell apart."""
     models, other = suite.suites / "models", "Swish-3"
-    proto = onnx.load_from_string(model("Swish", name="quite_another_name", rows=5))
-    proto.opset_import[0].version, proto.ir_version = 24, 11
-    (models / f"{other}.onnx").write_bytes(proto.SerializeToString())
+    (models / f"{other}.onnx").write_bytes(unknown_model("quite_another_name", 5))
     suite.write_matrix()
     (suite.suites / "expectations").mkdir()
     cases = ", ".join(f"onnx/{name}@onnx" for name in REFUSED)

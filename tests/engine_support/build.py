@@ -34,6 +34,14 @@ def model(operator: str, *, domain: str = "", name: str = "graph", rows: int = 2
     return bytes(made.SerializeToString())
 
 
+def unknown_model(name: str, rows: int = 2) -> bytes:
+    """A model of one node that the compiler refuses: an operator of opset 24 that it does not know."""
+    proto = onnx.load_from_string(model("Swish", name=name, rows=rows))
+    proto.opset_import[0].version = 24
+    proto.ir_version = 11
+    return bytes(proto.SerializeToString())
+
+
 class RealSuite(FakeSuite):
     """Models by name: what stands before the first ``-`` is the operator."""
 
@@ -47,6 +55,12 @@ class RealSuite(FakeSuite):
             path = self.suites / "models" / f"{name}.onnx"
             path.write_bytes(model(name.partition("-")[0]))
         (root / "state").mkdir(exist_ok=True)
+        self.write_matrix()
+
+    def write_unknown(self, names: Sequence[str]) -> None:
+        """Put models that are refused, each of another size, in the places of these."""
+        for rows, name in enumerate(names, 2):
+            (self.suites / "models" / f"{name}.onnx").write_bytes(unknown_model(name, rows))
         self.write_matrix()
 
     def environment(self, **extra: str) -> dict[str, str]:
