@@ -111,9 +111,9 @@ class Lane:
             self._told[member.case.id] = said.modules
         return True
 
-    def doubts(self, case: Case) -> bool:
-        """Whether a case is drawn, and has ended in a batch as it should."""
-        return case.id in self._doubted
+    def doubts_refusal(self, case: Case) -> bool:
+        """Whether a case is drawn, and was refused in a batch."""
+        return case.id in self._doubted and isinstance(self._doubted[case.id][1], Failed)
 
     def settled(self, record: Record) -> Record:
         """The record of a case that ended by itself; of a drawn one, with how the two runs agree."""

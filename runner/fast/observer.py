@@ -71,8 +71,8 @@ class Batches:
         return prepared
 
     def _anew(self, case: Case, prepared: tuple[Job, str] | None) -> tuple[Job, str] | None:
-        """A drawn case is compiled anew: what a batch has kept of it, or of its twin, would agree with itself."""
-        if prepared is None or prepared[0].caching is None or not self._lane.doubts(case):
+        """A drawn refusal is compiled anew: what a batch has kept of it, or of its twin, would agree with itself."""
+        if prepared is None or prepared[0].caching is None or not self._lane.doubts_refusal(case):
             return prepared
         job, started = prepared
         caching = msgspec.structs.replace(prepared[0].caching, force=True)
