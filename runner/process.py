@@ -126,13 +126,15 @@ def run_tool(
     env: Mapping[str, str] | None = None,
     cwd: pathlib.Path | str | None = None,
     memory: bool = True,
+    looked: Callable[[int], object] | None = None,
 ) -> ToolResult:
     """Run a native tool to its end, in the caller's process group, with stdin closed.
 
     Both output streams are appended to ``log`` (stdout to a file of its own where ``stdout`` names one). ``timeout`` in
     seconds is for callers without a scheduler above them, or with another way to go on: a case's deadlines are kept by
-    the scheduler. Without ``memory`` nobody looks at what it takes meanwhile: looking takes processor time. Raises
-    OSError when the tool cannot be started or the log cannot be written.
+    the scheduler. Without ``memory`` nobody looks at what it takes meanwhile: looking takes processor time. ``looked``
+    is called with its id now and then while it runs. Raises OSError when the tool cannot be started or the log cannot
+    be written.
 
     No ``preexec_fn``: it would turn vfork into a fork of a process that has the importer loaded, 3 ms instead of 0.3.
     Nothing is lost by it: the zygote kills a case's whole group, and any strays, as soon as the case's process ends.
@@ -149,7 +151,7 @@ def run_tool(
             env=None if env is None else dict(env),
             cwd=cwd,
         )
-        sampled, timed_out = _watch(process.pid, begun, timeout, memory=memory)
+        sampled, timed_out = _watch(process.pid, begun, timeout, memory=memory, looked=looked)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)  # so that Popen does not wait a second time
     seconds = time.perf_counter() - begun
@@ -164,7 +166,9 @@ def run_tool(
     )
 
 
-def _watch(pid: int, begun: float, timeout: float | None, *, memory: bool) -> tuple[int | None, bool]:
+def _watch(
+    pid: int, begun: float, timeout: float | None, *, memory: bool, looked: Callable[[int], object] | None
+) -> tuple[int | None, bool]:
     """Wait for the end of ``pid`` without reaping it, sampling its high-water mark; kill it at ``timeout``."""
     sampled: int | None = None
     timed_out = False
@@ -175,6 +179,8 @@ def _watch(pid: int, begun: float, timeout: float | None, *, memory: bool) -> tu
         pause = _FIRST_SAMPLE
         while not poll.poll(pause * 1000):
             sampled = (high_water_bytes(pid) if memory else None) or sampled
+            if looked is not None:
+                looked(pid)
             if timeout is not None and not timed_out and time.perf_counter() - begun > timeout:
                 os.kill(pid, signal.SIGKILL)
                 timed_out = True

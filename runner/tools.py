@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from runner import disk, signature
@@ -28,21 +28,33 @@ class Attempt:
     start: int
 
 
-def invoke(work: Work, argv: Sequence[str], stdout: pathlib.Path | None = None) -> None:
-    """Run a native tool, its command line and its error output in the stage's log.
+def invoke(
+    work: Work,
+    argv: Sequence[str],
+    stdout: pathlib.Path | None = None,
+    *,
+    looked: Callable[[int], object] | None = None,
+) -> None:
+    """Run a native tool, its command line and its error output in the stage's log; ``looked`` as for ``run_tool``.
 
     Raises StageFailure: FAIL for an exit code, CRASH for a signal (its linker's too), OOM for an allocator that gave
     up, INFRA for a full disk.
     """
-    failure = failure_of(work, attempt(work, argv, stdout))
+    failure = failure_of(work, attempt(work, argv, stdout, looked=looked))
     if failure is not None:
         raise failure
 
 
-def attempt(work: Work, argv: Sequence[str], stdout: pathlib.Path | None = None) -> Attempt:
+def attempt(
+    work: Work,
+    argv: Sequence[str],
+    stdout: pathlib.Path | None = None,
+    *,
+    looked: Callable[[int], object] | None = None,
+) -> Attempt:
     """Run a native tool like ``invoke``, whatever becomes of it."""
     start = _begin(work, argv)
-    result = run_tool(argv, log=work.log, stdout=stdout)
+    result = run_tool(argv, log=work.log, stdout=stdout, looked=looked)
     work.peak_rss_bytes = max(filter(None, (work.peak_rss_bytes, result.peak_rss_bytes)), default=None)
     return Attempt(tool=pathlib.Path(argv[0]).name, result=result, start=start)
 

@@ -9,6 +9,7 @@ from runner.backends import compile_flags
 from runner.backends.tuning import ir_flags, tuning_flags
 from runner.backends.values import output_flag, read_npy, read_text, write_input
 from runner.cache.use import Order, compile_once
+from runner.spinners import Spinners
 from runner.tensors import Array
 from runner.tools import invoke
 from runner.work import Imported, Work
@@ -84,6 +85,7 @@ def run_module(
             *(("--output_max_element_count=2147483647",) if "-" in outputs else ()),
         ],
         stdout=texts,
+        looked=Spinners().look if job.target.device.startswith("vulkan") else None,
     )
     printed = read_text(texts.read_text()) if "-" in outputs else []
     if len(printed) != outputs.count("-"):

@@ -5,6 +5,7 @@ A native process for each would start the driver each time, which for small modu
 
 from __future__ import annotations
 
+import os
 import pathlib
 import time
 import traceback
@@ -16,6 +17,7 @@ import msgspec
 from runner.bundle.steps import Steps
 from runner.lastword import last_word
 from runner.protocol import Event, Finished, Job, Left, Passed, StageStarted
+from runner.spinners import Spinners
 from runner.work import Work, present
 from schemas.record import StageResult
 from schemas.words import Stage, StageStatus
@@ -23,6 +25,7 @@ from schemas.words import Stage, StageStatus
 if TYPE_CHECKING:
     from runner.fast.session import Session
 
+_LOOKS, _BETWEEN_LOOKS = 10, 0.002  # seconds
 
 def run_resumed(file: pathlib.Path, log: pathlib.Path, emit: Callable[[Event], None]) -> None:
     """Go on with every job that ``file`` holds from its bundle, in this process, which belongs to the batch alone.
@@ -81,5 +84,16 @@ class _Device:
         work.runtime_flags = (f"--device={device}",)
         if self._session is None:
             self._session = Session(device)
+            if device.startswith("vulkan"):
+                _calm()
         self._session.load(compiled.read_bytes())
         work.outputs = self._session.call(imported.entry.name, present(work.inputs, "inputs"), imported.entry.results)
+
+
+def _calm() -> None:
+    """Let threads that spin before anything is asked of the device share a processor."""
+    spinners = Spinners()
+    for _ in range(_LOOKS):
+        if spinners.look(os.getpid()):
+            return
+        time.sleep(_BETWEEN_LOOKS)
