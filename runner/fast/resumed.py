@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _LOOKS, _BETWEEN_LOOKS = 10, 0.002  # seconds
 
+
 def run_resumed(file: pathlib.Path, log: pathlib.Path, emit: Callable[[Event], None]) -> None:
     """Go on with every job that ``file`` holds from its bundle, in this process, which belongs to the batch alone.
 
