@@ -96,8 +96,13 @@ def _construct_inputs(work: Work, _state: State) -> Changes:
 
 def _native_inference(work: Work, _state: State) -> Changes:
     golden = _stored_golden(work, "golden")
-    plain = golden is not None and isinstance(work.frontend, Plain) and work.frontend.is_plain(work.golden or ())
-    return {"golden": golden, "casts": work.casts, "plain": plain}
+    return {"golden": golden, "casts": work.casts, "plain": golden is not None and _is_plain(work)}
+
+
+def _is_plain(work: Work) -> bool:
+    """Whether nothing that follows needs the model: its code joins the modules where it was imported in pieces."""
+    pieces = work.imported is not None and work.imported.piece is not None
+    return not pieces and isinstance(work.frontend, Plain) and work.frontend.is_plain(work.golden or ())
 
 
 def _compiled_inference(work: Work, _state: State) -> Changes:

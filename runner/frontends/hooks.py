@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from runner.failures import StageFailure
 from runner.tensors import Array
+from suites.models.base import Tester
 
 CONSTANT = "golden output is constant: comparing it proves nothing"
+
+
+def is_overridden(tester: Tester, base: object, hooks: Sequence[str]) -> bool:
+    """Whether a model's class has code of its own for one of the hooks that the class ``base`` has defaults of."""
+    kind = type(tester)
+    return any(getattr(kind, hook) is not getattr(base, hook) for hook in hooks)
 
 
 def refuse_constant(golden: Mapping[str, Array]) -> None:

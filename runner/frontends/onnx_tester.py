@@ -12,7 +12,7 @@ from onnx import helper
 
 from runner.failures import StageFailure
 from runner.frontends import onnx_data, onnx_importer
-from runner.frontends.hooks import refuse_constant
+from runner.frontends.hooks import is_overridden, refuse_constant
 from runner.frontends.python_class import load_tester
 from runner.protocol import Job
 from runner.tensors import ELEMENT_TYPES, Array
@@ -78,8 +78,7 @@ class OnnxTesterFrontend:
 
     def predictable_model(self) -> pathlib.Path | None:
         """What the class loaded, where none of its own code makes inputs or golden, or sets up ONNX Runtime."""
-        kind = type(self._tester)
-        own = any(getattr(kind, hook) is not getattr(OnnxModelTester, hook) for hook in _GOLDEN_HOOKS)
+        own = is_overridden(self._tester, OnnxModelTester, _GOLDEN_HOOKS)
         return None if own else self._tester.model_file
 
     def adopt(self) -> None:
@@ -100,10 +99,7 @@ class OnnxTesterFrontend:
 
     def is_plain(self, golden: tuple[Golden, ...]) -> bool:
         """Whether the class leaves all hooks of the outputs as they are, and no golden output is one value."""
-        kind = type(self._tester)
-        if self._tester.save_outputs or any(
-            getattr(kind, hook) is not getattr(OnnxModelTester, hook) for hook in _HOOKS
-        ):
+        if self._tester.save_outputs or is_overridden(self._tester, OnnxModelTester, _HOOKS):
             return False
         if self._tester.outputs_vary:
             try:

@@ -15,8 +15,9 @@ import numpy as np
 import torch
 
 from runner import signature
+from runner.failures import StageFailure
 from runner.frontends import torch_casts
-from runner.frontends.hooks import refuse_constant
+from runner.frontends.hooks import is_overridden, refuse_constant
 from runner.frontends.python_class import load_tester
 from runner.frontends.torch_flat import Arguments, FlatModule, arguments_of, outputs_of
 from runner.frontends.torch_state import preserved
@@ -31,6 +32,7 @@ from suites.models.torch_tester import ModelTester
 from suites.models.torch_tester import arguments as call_of
 
 _HOOK_VALUES = (torch.Tensor, np.ndarray, np.generic)
+_HOOKS = ("extract_outputs", "postprocess", "save_processed_outputs", "load_tokenizer")
 
 
 class TorchTesterCase:
@@ -141,6 +143,16 @@ class TorchTesterCase:
             refuse_constant(processed)
         return tuple(Golden(name, value) for name, value in processed.items())
 
+    def is_plain(self, golden: tuple[Golden, ...]) -> bool:
+        """Whether the class leaves all hooks of the outputs as they are, and this golden is what they make of it."""
+        if self.tester.save_outputs or is_overridden(self.tester, ModelTester, _HOOKS):
+            return False
+        try:
+            processed = self.postprocess_golden(golden)
+        except StageFailure:
+            return False  # its own stage tells
+        return [_content(each) for each in processed] == [_content(each) for each in golden]
+
     def _processed(self, outputs: Sequence[torch.Tensor], side: str) -> dict[str, Array]:
         """``extract_outputs`` sees the nest that the model returns, ``postprocess`` its tensors by name."""
         with torch.no_grad():
@@ -174,3 +186,7 @@ def _as_given(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
 
 def _array(value: Any) -> Array:
     return to_array(value) if isinstance(value, torch.Tensor) else np.asarray(value)
+
+
+def _content(golden: Golden) -> tuple[str, np.dtype[Any], tuple[int, ...], bytes]:
+    return golden.name, golden.value.dtype, golden.value.shape, golden.value.tobytes()
