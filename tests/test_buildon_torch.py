@@ -19,6 +19,8 @@ SINE = "def forward(self, x):\n    return x.sin()"
 ZERO = "def forward(self, x):\n    return x * 0"
 TURNED = "def forward(self, x):\n    return torch.view_as_complex(torch.stack([x.sin(), x.cos()], -1))"
 VARIED = "torch.randn(3, 4)"
+EXTRACTS = "def extract_outputs(self, all):\n    return all['n']"
+PROCESSES = "def postprocess(self, all):\n    return {'z': all['output']}"
 TOKENS = "def load_tokenizer(self):\n    class Numbers:\n        decode = staticmethod(str)\n    return Numbers()"
 
 #: By name: a model file, the further keys of its row, whether the device has to load it, and how it ends.
@@ -28,8 +30,8 @@ MODELS: dict[str, tuple[str, str, bool, Outcome]] = {
     "exported": (model(SINE, VARIED), "paths: [onnx]", False, Outcome.PASS),
     "inexact": (model(SINE, VARIED), "tolerance: {atol: 0, rtol: 0}", False, Outcome.FAIL),
     "constant": (model(ZERO, VARIED), "", True, Outcome.FAIL),  # its own stage tells
-    "extracts": (model(NEST, VARIED, more="def extract_outputs(self, all):\n    return all['n']"), "", True, Outcome.PASS),
-    "processes": (model(SINE, VARIED, more="def postprocess(self, all):\n    return {'z': all['output']}"), "", True, Outcome.PASS),
+    "extracts": (model(NEST, VARIED, more=EXTRACTS), "", True, Outcome.PASS),
+    "processes": (model(SINE, VARIED, more=PROCESSES), "", True, Outcome.PASS),
     "saves": (model(SINE, VARIED, more="save_outputs = True"), "", True, Outcome.PASS),
     "tokens": (model("def forward(self, x):\n    return x.argsort()", VARIED, more=TOKENS), "", True, Outcome.PASS),
     "turned": (model(TURNED, VARIED), "paths: [onnx]", True, Outcome.PASS),
