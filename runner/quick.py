@@ -6,7 +6,7 @@ import contextlib
 import os
 import pathlib
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 #: Each torch function becomes one function instead of two: no variant with fences, and no wrapper that waits for it.
 #: The functions' bodies, and so the kernels, are the same; the compiler's cost for each function is not.
@@ -20,6 +20,8 @@ _DEVICES = {
     "hal_target_rocm": ("rocm", "hip", "amdgpu"),
     "hal_target_vulkan_spirv": ("vulkan",),
 }
+#: Plugins that read other dialects than torch's, and the words by which one sees that they are needed.
+_INPUTS = {"input_stablehlo": ("stablehlo", "chlo", "vhlo", "xla"), "input_tosa": ("tosa",)}
 #: Two batches at a time keep two cores busy: threads within one of them would only wait for each other.
 ONE_THREAD = "--mlir-disable-threading"
 #: A function that a pass has failed on is printed, with its name, which not every error has.
@@ -39,9 +41,24 @@ def joining_flags(flags: Sequence[str]) -> tuple[str, ...]:
     synchronous = () if SYNCHRONOUS in names else (f"{SYNCHRONOUS}=false",)
     if PLUGIN in names:
         return synchronous
-    said = " ".join(flags).lower()
-    unused = (plugin for plugin, words in _DEVICES.items() if not any(word in said for word in words))
-    return (*synchronous, *(f"{PLUGIN}=-{plugin}" for plugin in unused))
+    return (*synchronous, *_without(_DEVICES, " ".join(flags)))
+
+
+def unread_inputs(flags: Sequence[str], text: str) -> tuple[str, ...]:
+    """What leaves plugins out that read no dialect of a module with this text: likewise, in its lowering."""
+    if PLUGIN in {flag.partition("=")[0] for flag in flags}:
+        return ()
+    return tuple(_without(_INPUTS, f"{' '.join(flags)} {text}"))
+
+
+def plugins_of(flags: Sequence[str]) -> tuple[str, ...]:
+    """Those of ``flags`` that leave plugins out: the only ones for joined modules that any module may have."""
+    return tuple(flag for flag in flags if flag.startswith(f"{PLUGIN}=-"))
+
+
+def _without(plugins: Mapping[str, Sequence[str]], said: str) -> Iterator[str]:
+    lower = said.lower()
+    return (f"{PLUGIN}=-{plugin}" for plugin, words in plugins.items() if not any(word in lower for word in words))
 
 
 def refuses_flags(said: str) -> bool:

@@ -6,15 +6,18 @@ import pathlib
 import shutil
 import subprocess
 
+import msgspec
 import pytest
 
 from runner.cache.inventory import JOINED
 from runner.fast import severally
 from runner.fast.compiling import Compiler
+from runner.quick import ONE_THREAD
 from schemas.record import AGREED, Record
 from schemas.words import MODULES_COMPILED, MODULES_FROM_CACHE, Outcome
 from tests.cache_support.build import FLAGS, tools
 from tests.engine_support.build import RealSuite, together, unknown_model
+from tests.targets_support import program
 
 PASSING = ("Abs-1", "Neg-1")
 REFUSED = ("Swish-1", "Swish-2", "Swish-3", "Swish-4")
@@ -38,6 +41,18 @@ module {
   }
 }
 """
+_TWO_FUNCTIONS = """\
+module {
+  func.func @f(%a: !torch.vtensor<[3],f32>) -> !torch.vtensor<[3],f32> {
+    %b = torch.operator "onnx.One"(%a) : (!torch.vtensor<[3],f32>) -> !torch.vtensor<[3],f32>
+    return %b : !torch.vtensor<[3],f32>
+  }
+  func.func @g(%a: !torch.vtensor<[3],f32>) -> !torch.vtensor<[3],f32> {
+    %b = torch.operator "onnx.Other"(%a) : (!torch.vtensor<[3],f32>) -> !torch.vtensor<[3],f32>
+    return %b : !torch.vtensor<[3],f32>
+  }
+}
+"""
 _PASSES = "module {\n  func.func @h(%a: tensor<4xf32>) -> tensor<4xf32> {\n    return %a : tensor<4xf32>\n  }\n}\n"
 
 
@@ -55,13 +70,14 @@ def alone(path: pathlib.Path) -> str:
 
 
 @pytest.mark.slow
-def test_what_is_said_of_each_is_what_is_said_of_it_alone(tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize("lowered", [True, False])
+def test_what_is_said_of_each_is_what_is_said_of_it_alone(tmp_path: pathlib.Path, lowered: bool) -> None:
     texts = [_UNKNOWN.format(size=size, name=f"Made{size}") for size in range(3, 6)]
     texts.insert(1, "module {\n\n\n" + texts[0].partition("\n")[2])  # other lines
     texts.insert(2, "module {\n  func.func @f() {\n    return %a : i32\n  }\n}")  # no module at all
     texts.insert(3, _PLACELESS)
     paths = written(tmp_path, *texts)
-    told = Compiler(tools(), FLAGS, tmp_path).severally(paths)
+    told = Compiler(tools(), FLAGS, tmp_path).severally(paths, lowered=lowered)
     assert {number: each.said for number, each in told.items()} == dict(enumerate(map(alone, paths)))
     assert {each.modules for each in told.values()} == {len(texts)}
     assert all(0 < each.seconds < 60 for each in told.values())
@@ -72,8 +88,8 @@ def test_where_one_of_them_is_not_refused_nothing_is_told_of_any(tmp_path: pathl
     """What it says of a module that it compiles after all would look like a refusal."""
     paths = written(tmp_path, _UNKNOWN.format(size=3, name="Made"), _PASSES, _UNKNOWN.format(size=4, name="Made"))
     compiler = Compiler(tools(), FLAGS, tmp_path)
-    assert compiler.severally(paths) == {}
-    assert set(compiler.severally([paths[0], paths[2]])) == {0, 1}
+    assert compiler.severally(paths, lowered=True) == {}
+    assert set(compiler.severally([paths[0], paths[2]], lowered=True)) == {0, 1}
 
 
 @pytest.mark.slow
@@ -81,9 +97,31 @@ def test_a_module_that_cannot_be_among_others_is_not(tmp_path: pathlib.Path) -> 
     texts = [_UNKNOWN.format(size=size, name="Made") for size in range(3, 6)]
     texts[1] += "\n// -----\n" + _PASSES
     paths = written(tmp_path, *texts)
-    told = Compiler(tools(), FLAGS, tmp_path).severally(paths)
+    told = Compiler(tools(), FLAGS, tmp_path).severally(paths, lowered=True)
     assert {number: each.modules for number, each in told.items()} == {0: 2, 2: 2}
-    assert Compiler(tools(), FLAGS, tmp_path).severally(paths[:2]) == {}, "one alone needs no company"
+    assert Compiler(tools(), FLAGS, tmp_path).severally(paths[:2], lowered=True) == {}, "one alone needs no company"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("texts", "lowered", "threads"),
+    [
+        ((_UNKNOWN.format(size=3, name="Made"), _UNKNOWN.format(size=4, name="Made")), True, False),
+        ((_UNKNOWN.format(size=3, name="Made"), _UNKNOWN.format(size=4, name="Made")), False, True),
+        ((_TWO_FUNCTIONS, _UNKNOWN.format(size=4, name="Made")), True, True),
+    ],
+)
+def test_one_thread_reads_only_what_several_would_say_the_same_of(
+    tmp_path: pathlib.Path, texts: tuple[str, str], lowered: bool, threads: bool
+) -> None:
+    """With one thread the compiler stops at the first function, or kernel, that it refuses."""
+    told, asked = tools(), tmp_path / "asked"
+    tool = program(tmp_path / "iree-compile", f'echo "$@" > {asked}; exec {told.iree_compile} "$@"')
+    paths = written(tmp_path, *texts)
+    compiler = Compiler(msgspec.structs.replace(told, iree_compile=tool), FLAGS, tmp_path)
+    found = compiler.severally(paths, lowered=lowered)
+    assert {number: each.said for number, each in found.items()} == dict(enumerate(map(alone, paths)))
+    assert (ONE_THREAD not in asked.read_text().split()) is threads
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,24 @@ def test_plugins_for_devices_that_no_flag_mentions_are_left_out(flags: tuple[str
     assert out == {f"{quick.PLUGIN}=-{each}" for each in plugins - kept}
 
 
+@pytest.mark.parametrize(
+    ("flags", "text", "kept"),
+    [
+        ((), '%0 = torch.operator "onnx.Abs"(%a)', set()),
+        ((), "%0 = stablehlo.abs %a", {"input_stablehlo"}),
+        ((), "%0 = chlo.erf %a", {"input_stablehlo"}),
+        (("--iree-input-type=tosa",), "", {"input_tosa"}),
+    ],
+)
+def test_plugins_for_dialects_that_nothing_mentions_are_left_out(
+    flags: tuple[str, ...], text: str, kept: set[str]
+) -> None:
+    out = quick.unread_inputs(flags, text)
+    assert set(out) == {f"{quick.PLUGIN}=-{each}" for each in {"input_stablehlo", "input_tosa"} - kept}
+    assert quick.plugins_of((*flags, *out)) == out
+    assert quick.unread_inputs((*flags, f"{quick.PLUGIN}=mine"), text) == ()
+
+
 @pytest.mark.slow
 def test_an_older_compiler_compiles_without_the_flag(tmp_path: pathlib.Path) -> None:
     used = tools()

@@ -11,7 +11,15 @@ from runner.fast.joining import Joined, Renamed, failed_symbols, join
 from runner.fast.merging import Call, merged
 from runner.process import ToolResult, head, run_tool
 from runner.protocol import Toolchain
-from runner.quick import NAME_FAILED, ONE_THREAD, joining_flags, quick_environment, refuses_flags
+from runner.quick import (
+    NAME_FAILED,
+    ONE_THREAD,
+    joining_flags,
+    plugins_of,
+    quick_environment,
+    refuses_flags,
+    unread_inputs,
+)
 from runner.work import Blame, Told
 
 #: The compiler says what it refuses in its first lines; what it dumps after them may be long.
@@ -157,12 +165,14 @@ class Compiler:
             _narrow(tuple(range(len(modules))), attempt, lambda _number, _why, _blame: None)
         return found
 
-    def severally(self, modules: Sequence[pathlib.Path]) -> dict[int, Told]:
+    def severally(self, modules: Sequence[pathlib.Path], *, lowered: bool) -> dict[int, Told]:
         """By number, what the compiler says of modules that it refuses, each by itself but in one process.
 
-        They have its flags as alone, none of those for joined modules. Nothing is told where it does not refuse all
-        that it has, crashes, is not done in time, or has more to say than is read; what is not told of, is compiled
-        alone. Raises OSError where a module cannot be read, or what it reads and says not be written.
+        They have its flags as alone; of those for joined modules only what leaves plugins out. Modules with one
+        function each that it refuses while it lowers them (``lowered``) are read by one thread. Nothing is told where
+        it does not refuse all that it has, crashes, is not done in time, or has more to say than is read; what is not
+        told of, is compiled alone. Raises OSError where a module cannot be read, or what it reads and says not be
+        written.
         """
         texts = {number: path.read_bytes() for number, path in enumerate(modules)}
         numbers = [number for number, text in texts.items() if severally.can_be_among(text)]
@@ -170,8 +180,12 @@ class Compiler:
             return {}
         self._runs += 1
         source, log, output = (self._folder / f"several_{self._runs}{each}" for each in (".mlir", ".log", ".vmfb"))
-        source.write_bytes(severally.text_of([texts[each] for each in numbers]))
-        argv = [self._tool, str(source), "-o", "-", *self._flags, severally.SPLIT]
+        text = severally.text_of([texts[each] for each in numbers])
+        source.write_bytes(text)
+        how = self._quick(text.decode(errors="replace"))
+        if lowered and all(severally.has_one_function(texts[each]) for each in numbers):
+            how = (*how, ONE_THREAD)  # threads would only wait for each other
+        argv = [self._tool, str(source), "-o", "-", *self._flags, *how, severally.SPLIT]
         patience = _PATIENCE + _EACH * len(numbers)
         with quick_environment():
             result = run_tool(argv, log=log, stdout=output, timeout=patience, memory=False)
@@ -181,6 +195,10 @@ class Compiler:
         words = severally.words_of(said.decode(errors="replace"), [str(modules[each]) for each in numbers])
         share = result.seconds / len(numbers)
         return {numbers[each]: Told(text, share, len(numbers)) for each, text in words.items()}
+
+    def _quick(self, text: str) -> tuple[str, ...]:
+        """What leaves plugins out that nothing in ``text`` needs."""
+        return (*plugins_of(self._more), *unread_inputs(self._flags, text)) if self._more else ()
 
     def _lowerable(self, modules: Sequence[Renamed], left: Left, began: Began) -> tuple[int, ...]:
         """The numbers of those that the compiler lowers; looking for the others so takes a tenth of the time."""
@@ -234,7 +252,9 @@ class Compiler:
     def _lower(self, modules: tuple[Renamed, ...], began: Began) -> _Run:
         """With its threads: with one, the compiler stops at the first function that it refuses."""
         began()
-        run = self._compiler(join(modules), ".lowered", (f"{_TO}={_LOWERED}", NAME_FAILED))
+        joined = join(modules)
+        how = (f"{_TO}={_LOWERED}", NAME_FAILED, *unread_inputs(self._flags, joined.text))
+        run = self._compiler(joined, ".lowered", how)
         if run.result.ok:
             joined = run.joined.lowered(run.output.read_text())
             self._lowered.append(_Lowered(modules, joined, run.result.seconds))
@@ -244,7 +264,8 @@ class Compiler:
         self._runs += 1
         source, log, output = (self._folder / f"joined_{self._runs}{each}" for each in (".mlir", ".log", suffix))
         source.write_text(joined.text)
-        how = how if self._more else tuple(each for each in how if each != NAME_FAILED)
+        if not self._more:
+            how = tuple(each for each in how if each != NAME_FAILED and each not in plugins_of(how))
         argv = [self._tool, str(source), "-o", str(output), *self._flags, *self._more, *how]
         with quick_environment():
             result = run_tool(argv, log=log, memory=False)

@@ -71,12 +71,13 @@ class Running:
             yield from ((one, replace(told, said=said)) for one, said in _words_of(others, modules[number], told, name))
 
     def tell(self, ones: Sequence[One]) -> None:
-        """Let refused members know what the compiler says of each by itself, where one run says it of several.
+        """Let members that were refused alike know what the compiler says of each by itself, where one run says it.
 
         Raises as ``Compiler.severally``.
         """
         firsts = [next((one for one in group if one.member.drawn), group[0]) for group in _twins(ones)]
-        for number, told in self._compiler.severally([module_of(one) for one in firsts]).items():
+        modules, lowered = [module_of(one) for one in firsts], all(one.blame is Blame.LOWERED for one in firsts)
+        for number, told in self._compiler.severally(modules, lowered=lowered).items():
             firsts[number].work.told = told
 
     def compile(self, ones: list[One], left: Left, began: Callable[[], None], *, apart: bool = False) -> list[Company]:

@@ -26,11 +26,17 @@ _PLACE = re.compile(
 _OF_FILE = re.compile(r"within[ _]split")
 #: Bytecode, which has no lines; constants beside the functions, whose names are the process's.
 _NOT_SPLIT = (b"ML\xefR", b"{-#", b"dense_resource<", _BETWEEN.encode())
+_FUNCTION = b"func.func"
 
 
 def can_be_among(module: bytes) -> bool:
     """Whether a module, as a file has it, means in a part of an input what it means alone."""
     return not any(each in module for each in _NOT_SPLIT)
+
+
+def has_one_function(module: bytes) -> bool:
+    """Whether passes over functions have one to run on, so that nothing depends on how many they run on at once."""
+    return module.count(_FUNCTION) == 1
 
 
 def text_of(modules: Sequence[bytes]) -> bytes:
