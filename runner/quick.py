@@ -51,8 +51,15 @@ def unread_inputs(flags: Sequence[str], text: str) -> tuple[str, ...]:
     return tuple(_without(_INPUTS, f"{' '.join(flags)} {text}"))
 
 
+def unneeded_plugins(flags: Sequence[str], text: str) -> tuple[str, ...]:
+    """Likewise, of all plugins that neither ``flags`` nor ``text`` need: what may be said to a module by itself too."""
+    if PLUGIN in {flag.partition("=")[0] for flag in flags}:
+        return ()
+    return tuple(_without(_DEVICES | _INPUTS, f"{' '.join(flags)} {text}"))
+
+
 def plugins_of(flags: Sequence[str]) -> tuple[str, ...]:
-    """Those of ``flags`` that leave plugins out: the only ones for joined modules that any module may have."""
+    """Those of ``flags`` that leave plugins out."""
     return tuple(flag for flag in flags if flag.startswith(f"{PLUGIN}=-"))
 
 

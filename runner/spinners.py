@@ -7,13 +7,14 @@ was asked of it. On two processors two such threads leave two thirds of one to t
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 
-_DRIVER = "libvulkan_lvp"
-_FIRST = "iree-pro"  # the thread that IREE starts before those that wait; the driver's own are older
+_DRIVER = b"llvmpipe-"  # lavapipe's own threads, which draw
+_FIRST = b"iree-pro"  # the thread that IREE starts before those that wait; the driver's own are older
 _CROWDED = (2, 3)  # processors: with one nothing can be done, with more each thread has its own
-_LOOKS = 3  # at which a thread was running, so that it spins
+_LOOKS = 3  # in a row at which a thread was running, so that it spins
 _PATIENCE = 100  # looks
 
 
@@ -31,26 +32,39 @@ class Spinners:
             allowed = sorted(os.sched_getaffinity(pid))
             if len(allowed) not in _CROWDED or self._looks > _PATIENCE:
                 return True
-            for thread in _waiting(pid):
-                self._ran[thread] = self._ran.get(thread, 0) + _runs(pid, thread)
-                if self._ran[thread] == _LOOKS:
-                    os.sched_setaffinity(thread, {allowed[pid % len(allowed)]})
+            names = _names(pid)
+            first = next((thread for thread, name in sorted(names.items()) if name.startswith(_FIRST)), None)
+            if first is None:
+                return False  # no device is open yet
+            if not any(name.startswith(_DRIVER) for name in names.values()):
+                return True  # another driver's
+            waiting = [thread for thread, name in names.items() if thread > first and name == names[pid]]
+            for thread in waiting:
+                self._settle(pid, thread, allowed[pid % len(allowed)])
         except (OSError, AttributeError):  # it has ended, or a container forbids it, or this is no Linux
             return True
-        return bool(self._ran) and min(self._ran.values()) >= _LOOKS
+        return bool(waiting) and min(self._ran[thread] for thread in waiting) >= _LOOKS
+
+    def _settle(self, pid: int, thread: int, processor: int) -> None:
+        """Confine a thread that was running whenever anybody looked."""
+        if self._ran.get(thread, 0) < _LOOKS:
+            self._ran[thread] = self._ran.get(thread, 0) + 1 if _runs(pid, thread) else 0
+            if self._ran[thread] == _LOOKS:
+                os.sched_setaffinity(thread, {processor})
 
 
-def _waiting(pid: int) -> list[int]:
-    """Threads that IREE has started to wait for the queues of a software device."""
-    folder = pathlib.Path("/proc") / str(pid)
-    names = {int(each.name): (each / "comm").read_text() for each in (folder / "task").iterdir()}
-    first = next((thread for thread, name in sorted(names.items()) if name.startswith(_FIRST)), None)
-    if first is None or _DRIVER not in (folder / "maps").read_text():
-        return []
-    return [thread for thread, name in names.items() if thread > first and name == names[pid]]
+def _names(pid: int) -> dict[int, bytes]:
+    """The threads of a process, and what each is called."""
+    found = {}
+    for each in (pathlib.Path("/proc") / str(pid) / "task").iterdir():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            found[int(each.name)] = (each / "comm").read_bytes()
+    return found
 
 
 def _runs(pid: int, thread: int) -> bool:
-    """Whether a thread is running, or would."""
-    stat = pathlib.Path(f"/proc/{pid}/task/{thread}/stat").read_text()
-    return stat.rpartition(") ")[2].startswith("R")
+    """Whether a thread is running, or would; False where it has just ended."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        stat = pathlib.Path(f"/proc/{pid}/task/{thread}/stat").read_bytes()
+        return stat.rpartition(b") ")[2].startswith(b"R")
+    return False

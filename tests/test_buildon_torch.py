@@ -21,6 +21,11 @@ TURNED = "def forward(self, x):\n    return torch.view_as_complex(torch.stack([x
 VARIED = "torch.randn(3, 4)"
 EXTRACTS = "def extract_outputs(self, all):\n    return all['n']"
 PROCESSES = "def postprocess(self, all):\n    return {'z': all['output']}"
+WRONG = "def forward(self, inputs):\n    return self.model(*inputs) + 1"
+GIVEN = (
+    "def __init__(self, **given):\n    super().__init__(**given)\n    self.extract_outputs = lambda outputs: [outputs]"
+)
+MIXIN = "class Mixin:\n    def postprocess(self, outputs):\n        return {'z': outputs['output']}\n\n\n"
 TOKENS = "def load_tokenizer(self):\n    class Numbers:\n        decode = staticmethod(str)\n    return Numbers()"
 
 #: By name: a model file, the further keys of its row, whether the device has to load it, and how it ends.
@@ -28,10 +33,12 @@ MODELS: dict[str, tuple[str, str, bool, Outcome]] = {
     "nest": (model(NEST, VARIED), "", False, Outcome.PASS),
     "zero": (model(ZERO, VARIED, more="outputs_vary = False"), "", False, Outcome.PASS),
     "exported": (model(SINE, VARIED), "paths: [onnx]", False, Outcome.PASS),
-    "inexact": (model(SINE, VARIED), "tolerance: {atol: 0, rtol: 0}", False, Outcome.FAIL),
+    "wrong": (model(SINE, VARIED, more=WRONG), "", False, Outcome.FAIL),
     "constant": (model(ZERO, VARIED), "", True, Outcome.FAIL),  # its own stage tells
     "extracts": (model(NEST, VARIED, more=EXTRACTS), "", True, Outcome.PASS),
     "processes": (model(SINE, VARIED, more=PROCESSES), "", True, Outcome.PASS),
+    "given": (model(SINE, VARIED, more=GIVEN), "", True, Outcome.PASS),
+    "inherits": (model(SINE, VARIED).replace("class Mine(", f"{MIXIN}class Mine(Mixin, "), "", True, Outcome.PASS),
     "saves": (model(SINE, VARIED, more="save_outputs = True"), "", True, Outcome.PASS),
     "tokens": (model("def forward(self, x):\n    return x.argsort()", VARIED, more=TOKENS), "", True, Outcome.PASS),
     "turned": (model(TURNED, VARIED), "paths: [onnx]", True, Outcome.PASS),

@@ -18,6 +18,7 @@ from runner.quick import (
     plugins_of,
     quick_environment,
     refuses_flags,
+    unneeded_plugins,
     unread_inputs,
 )
 from runner.work import Blame, Told
@@ -182,7 +183,7 @@ class Compiler:
         source, log, output = (self._folder / f"several_{self._runs}{each}" for each in (".mlir", ".log", ".vmfb"))
         text = severally.text_of([texts[each] for each in numbers])
         source.write_bytes(text)
-        how = self._quick(text.decode(errors="replace"))
+        how = unneeded_plugins(self._flags, text.decode(errors="replace")) if self._more else ()
         if lowered and all(severally.has_one_function(texts[each]) for each in numbers):
             how = (*how, ONE_THREAD)  # threads would only wait for each other
         argv = [self._tool, str(source), "-o", "-", *self._flags, *how, severally.SPLIT]
@@ -195,10 +196,6 @@ class Compiler:
         words = severally.words_of(said.decode(errors="replace"), [str(modules[each]) for each in numbers])
         share = result.seconds / len(numbers)
         return {numbers[each]: Told(text, share, len(numbers)) for each, text in words.items()}
-
-    def _quick(self, text: str) -> tuple[str, ...]:
-        """What leaves plugins out that nothing in ``text`` needs."""
-        return (*plugins_of(self._more), *unread_inputs(self._flags, text)) if self._more else ()
 
     def _lowerable(self, modules: Sequence[Renamed], left: Left, began: Began) -> tuple[int, ...]:
         """The numbers of those that the compiler lowers; looking for the others so takes a tenth of the time."""

@@ -53,6 +53,7 @@ class _Device:
     def __init__(self, log: pathlib.Path) -> None:
         self._log = log
         self._session: Session | None = None
+        self._spinners, self._calm = Spinners(), False
 
     def passed(self, number: int, job: Job, modules: int) -> Passed:
         """What a process of the case's own would have said; raises what a stage raises."""
@@ -85,16 +86,16 @@ class _Device:
         work.runtime_flags = (f"--device={device}",)
         if self._session is None:
             self._session = Session(device)
-            if device.startswith("vulkan"):
-                _calm()
+        if not self._calm and device.startswith("vulkan"):
+            self._calm = _calmed(self._spinners)
         self._session.load(compiled.read_bytes())
         work.outputs = self._session.call(imported.entry.name, present(work.inputs, "inputs"), imported.entry.results)
 
 
-def _calm() -> None:
-    """Let threads that spin before anything is asked of the device share a processor."""
-    spinners = Spinners()
+def _calmed(spinners: Spinners) -> bool:
+    """Let threads that spin before anything is asked of the device share a processor; whether that is settled."""
     for _ in range(_LOOKS):
         if spinners.look(os.getpid()):
-            return
+            return True
         time.sleep(_BETWEEN_LOOKS)
+    return False

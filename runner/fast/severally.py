@@ -22,11 +22,11 @@ _PLACE = re.compile(
     r"^within split at [^\n]*?:\d+ offset :(?P<line>\d+):(?P<column>\d+)(?=: (?:error|warning|remark|note): )",
     re.MULTILINE,
 )
-#: What it makes of the file's name elsewhere, so of an executable's: alone it would be another.
-_OF_FILE = re.compile(r"within[ _]split")
+#: What it makes of the file's name elsewhere, so of an executable's, and the plugins that it has: others, alone.
+_OF_PROCESS = re.compile(r"within[ _]split|(?:Available|Registered) dialects: ")
 #: Bytecode, which has no lines; constants beside the functions, whose names are the process's.
 _NOT_SPLIT = (b"ML\xefR", b"{-#", b"dense_resource<", _BETWEEN.encode())
-_FUNCTION = b"func.func"
+_FUNCTION = re.compile(rb"\b(?:func|util)\.func\b")
 
 
 def can_be_among(module: bytes) -> bool:
@@ -36,7 +36,7 @@ def can_be_among(module: bytes) -> bool:
 
 def has_one_function(module: bytes) -> bool:
     """Whether passes over functions have one to run on, so that nothing depends on how many they run on at once."""
-    return module.count(_FUNCTION) == 1
+    return len(_FUNCTION.findall(module)) == 1
 
 
 def text_of(modules: Sequence[bytes]) -> bytes:
@@ -62,4 +62,4 @@ def _alone(part: str, place: str, before: int) -> str:
     """``before``: the lines of a part before its module's first, which is what is left of the line between."""
     text = _PLACE.sub(lambda at: f"{place}:{int(at['line']) - before}:{at['column']}", part)
     accident = may_be_of_the_machine(text) or ran_out_of_memory(text)
-    return text if signature.has_error(text) and not accident and not _OF_FILE.search(text) else ""
+    return text if signature.has_error(text) and not accident and not _OF_PROCESS.search(text) else ""

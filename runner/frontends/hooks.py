@@ -14,9 +14,9 @@ CONSTANT = "golden output is constant: comparing it proves nothing"
 
 
 def is_overridden(tester: Tester, base: object, hooks: Sequence[str]) -> bool:
-    """Whether a model's class has code of its own for one of the hooks that the class ``base`` has defaults of."""
+    """Whether a model has code of its own for one of the hooks that the class ``base`` has defaults of."""
     kind = type(tester)
-    return any(getattr(kind, hook) is not getattr(base, hook) for hook in hooks)
+    return any(hook in vars(tester) or getattr(kind, hook) is not getattr(base, hook) for hook in hooks)
 
 
 def refuse_constant(golden: Mapping[str, Array]) -> None:
