@@ -381,3 +381,19 @@ def test_the_decompositions_are_those_of_torch_mlir() -> None:
 def _name(decomposition: object) -> str:
     inner = getattr(decomposition, "func", decomposition)  # PyTorch wraps some anew for each table
     return f"{getattr(inner, '__module__', '')}.{getattr(inner, '__qualname__', inner)}"
+
+
+def test_a_nest_that_cannot_be_made_again_fails_where_it_is_made(tmp_path: Path) -> None:
+    """Whether a bundle needs its model is asked after the golden; what goes wrong with that is no failure there."""
+    nest = (
+        "@dataclasses.dataclass\nclass Nest:\n    y: torch.Tensor\n\n"
+        "    def __copy__(self):\n        raise RuntimeError('only one')\n\n\n"
+    )
+    text = model("def forward(self, x):\n    return Nest(x.sin())", "torch.randn(3)").replace(
+        "class Net", f"{nest}class Net"
+    )
+    for keep in (False, True):
+        events, stages, _ = run(job_of(tmp_path / str(keep), text, stages=NATIVE, keep=keep))
+        assert stages[Stage.NATIVE_INFERENCE].status is StageStatus.PASS
+        assert error_of(events) == "RuntimeError: only one"
+        assert list(stages)[-1] is Stage.POSTPROCESSING
