@@ -10,7 +10,7 @@ import pytest
 
 from schemas.record import Record
 from schemas.words import Outcome, Stage
-from tests.buildon_support import SHARD, TwoMachines
+from tests.buildon_support import SHARD, TwoMachines, runtime_only
 from tests.bundle_support.suite import ALL, verdict
 
 pytestmark = pytest.mark.slow
@@ -88,16 +88,7 @@ def test_two_halves_give_the_records_of_the_whole(suite: TwoMachines) -> None:
 def test_the_device_needs_no_compiler(suite: TwoMachines) -> None:
     site = suite.root / "site"
     site.mkdir()
-    (site / "sitecustomize.py").write_text(
-        "import sys\n"
-        "class Absent:\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name.split('.')[0] in ('onnx', 'onnxruntime', 'torch') or name.startswith('iree.compiler'):\n"
-        "            raise ModuleNotFoundError(name, name=name)\n"
-        "sys.meta_path.insert(0, Absent())\n"
-    )
-    environment = {"PYTHONPATH": f"{site}:{pathlib.Path(__file__).parents[1]}"}
-    done = suite.half("device", "lab", "--tests", "good|inexact|outside|refused", **environment)
+    done = suite.half("device", "lab", "--tests", "good|inexact|outside|refused", PYTHONPATH=runtime_only(site))
     assert done.returncode == 1, done.stdout + done.stderr
     ends = {name: record.outcome for name, record in suite.results("lab").items()}
     assert ends == {"good": "PASS", "outside": "PASS", "inexact": "FAIL", "refused": "FAIL"}

@@ -7,7 +7,7 @@ import pathlib
 import pytest
 
 from schemas.words import Outcome, Stage
-from tests.buildon_support import SHARD, TwoMachines
+from tests.buildon_support import SHARD, TwoMachines, runtime_only
 from tests.models_support import put
 from tests.test_buildon_halves import alike
 from tests.test_torch_frontend_graphs import BROKEN
@@ -92,16 +92,8 @@ def test_both_halves_give_the_records_of_the_whole(suite: TwoMachines) -> None:
 
 
 def test_the_device_s_machine_needs_no_torch(suite: TwoMachines, tmp_path: pathlib.Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text(
-        "import sys\n"
-        "class Absent:\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name.split('.')[0] in ('onnx', 'onnxruntime', 'torch') or name.startswith('iree.compiler'):\n"
-        "            raise ModuleNotFoundError(name, name=name)\n"
-        "sys.meta_path.insert(0, Absent())\n"
-    )
     names = [name for name, row in MODELS.items() if not row[2]]
-    path = f"{tmp_path}:{pathlib.Path(__file__).parents[1]}"
-    suite.half("device", "light", "--tests", "|".join(f"/{name}@" for name in names), PYTHONPATH=path)
+    wanted = "|".join(f"/{name}@" for name in names)
+    suite.half("device", "light", "--tests", wanted, PYTHONPATH=runtime_only(tmp_path))
     ends = {name: record.outcome for name, record in suite.results("light").items()}
     assert ends == {name: MODELS[name][3] for name in names}

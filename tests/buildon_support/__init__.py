@@ -89,3 +89,16 @@ class TwoMachines(SmallSuite):
 def name_of(case: str) -> str:
     """``good`` of ``small/lab/onnx/good@onnx``."""
     return case.split("/")[3].partition("@")[0].partition("/")[0]
+
+
+def runtime_only(folder: pathlib.Path) -> str:
+    """A PYTHONPATH with which no compiler and no framework is found, by way of a file in ``folder``."""
+    (folder / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Absent:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in ('onnx', 'onnxruntime', 'torch') or name.startswith('iree.compiler'):\n"
+        "            raise ModuleNotFoundError(name, name=name)\n"
+        "sys.meta_path.insert(0, Absent())\n"
+    )
+    return f"{folder}:{ROOT}"
