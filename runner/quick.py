@@ -44,15 +44,8 @@ def joining_flags(flags: Sequence[str]) -> tuple[str, ...]:
     return (*synchronous, *_without(_DEVICES, " ".join(flags)))
 
 
-def unread_inputs(flags: Sequence[str], text: str) -> tuple[str, ...]:
-    """What leaves plugins out that read no dialect of a module with this text: likewise, in its lowering."""
-    if PLUGIN in {flag.partition("=")[0] for flag in flags}:
-        return ()
-    return tuple(_without(_INPUTS, f"{' '.join(flags)} {text}"))
-
-
 def unneeded_plugins(flags: Sequence[str], text: str) -> tuple[str, ...]:
-    """Likewise, of all plugins that neither ``flags`` nor ``text`` need: what may be said to a module by itself too."""
+    """What leaves plugins out that neither ``flags`` nor modules with this text need; the text is of the input."""
     if PLUGIN in {flag.partition("=")[0] for flag in flags}:
         return ()
     return tuple(_without(_DEVICES | _INPUTS, f"{' '.join(flags)} {text}"))

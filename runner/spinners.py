@@ -38,7 +38,7 @@ class Spinners:
                 return False  # no device is open yet
             if not any(name.startswith(_DRIVER) for name in names.values()):
                 return True  # another driver's
-            waiting = [thread for thread, name in names.items() if thread > first and name == names[pid]]
+            waiting = [thread for thread, name in names.items() if thread > first and name == names.get(pid)]
             for thread in waiting:
                 self._settle(pid, thread, allowed[pid % len(allowed)])
         except (OSError, AttributeError):  # it has ended, or a container forbids it, or this is no Linux

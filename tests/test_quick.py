@@ -60,16 +60,19 @@ def test_plugins_for_devices_that_no_flag_mentions_are_left_out(flags: tuple[str
         ((), '%0 = torch.operator "onnx.Abs"(%a)', set()),
         ((), "%0 = stablehlo.abs %a", {"input_stablehlo"}),
         ((), "%0 = chlo.erf %a", {"input_stablehlo"}),
+        ((), "amdgpu.lds_barrier", set()),
         (("--iree-input-type=tosa",), "", {"input_tosa"}),
     ],
 )
 def test_plugins_for_dialects_that_nothing_mentions_are_left_out(
     flags: tuple[str, ...], text: str, kept: set[str]
 ) -> None:
-    out = quick.unread_inputs(flags, text)
-    assert set(out) == {f"{quick.PLUGIN}=-{each}" for each in {"input_stablehlo", "input_tosa"} - kept}
+    devices = quick.plugins_of(quick.joining_flags(flags))
+    out = quick.unneeded_plugins(flags, text)
+    assert set(out) - set(devices) == {f"{quick.PLUGIN}=-{each}" for each in {"input_stablehlo", "input_tosa"} - kept}
+    assert set(devices) - set(out) == ({f"{quick.PLUGIN}=-hal_target_rocm"} if "amdgpu" in text else set())
     assert quick.plugins_of((*flags, *out)) == out
-    assert quick.unread_inputs((*flags, f"{quick.PLUGIN}=mine"), text) == ()
+    assert quick.unneeded_plugins((*flags, f"{quick.PLUGIN}=mine"), text) == ()
 
 
 @pytest.mark.slow

@@ -19,7 +19,6 @@ from runner.quick import (
     quick_environment,
     refuses_flags,
     unneeded_plugins,
-    unread_inputs,
 )
 from runner.work import Blame, Told
 
@@ -250,7 +249,8 @@ class Compiler:
         """With its threads: with one, the compiler stops at the first function that it refuses."""
         began()
         joined = join(modules)
-        how = (f"{_TO}={_LOWERED}", NAME_FAILED, *unread_inputs(self._flags, joined.text))
+        more = (each for each in unneeded_plugins(self._flags, joined.text) if each not in self._more)
+        how = (f"{_TO}={_LOWERED}", NAME_FAILED, *more)
         run = self._compiler(joined, ".lowered", how)
         if run.result.ok:
             joined = run.joined.lowered(run.output.read_text())
