@@ -1,6 +1,6 @@
 """ONNX node cases in seven ways in one run: how much faster each is than the console scripts, with the same verdicts.
 
-    python benchmarks/node_cases.py [--cases N] [--jobs 2] [--short] [--json FILE]
+    python benchmarks/node_cases.py [--cases N] [--names FILE] [--jobs 2] [--short] [--json FILE]
 
 (i) the pip packages' console scripts, one process a case, as the known suites run; (ii) the native programs likewise;
 ours (iii) with ``--engine solo``, (iv) with ``--engine auto`` and nothing known, (v) with the failures of that run
@@ -11,6 +11,9 @@ two ways of ours differ in a verdict, or where the tools pass a case that ours d
 
 The machine's speed may change while all this goes on: (i) is done in four parts, every fourth case each, between which
 (iv) to (vii) stand. What each part took is printed.
+
+``--names benchmarks/onnx_ops.txt`` takes those that iree-test-suites has in its onnx_ops: the public suite that is run in
+the first way.
 """
 
 from __future__ import annotations
@@ -222,12 +225,18 @@ def _verdict(record: dict[str, Any]) -> str:
     return stage if outcome == "FAIL" else f"{stage} {outcome.lower()}"
 
 
-def node_cases(store: pathlib.Path, count: int) -> dict[str, pathlib.Path]:
-    """Evenly spread over all node cases that the catalogue does not skip, by name."""
+def listed(file: pathlib.Path) -> frozenset[str]:
+    """The names in a file of one a line; what follows a ``#`` is a comment."""
+    return frozenset(filter(None, (line.partition("#")[0].strip() for line in file.read_text().splitlines())))
+
+
+def node_cases(store: pathlib.Path, count: int, among: frozenset[str] = frozenset()) -> dict[str, pathlib.Path]:
+    """Evenly spread, by name, over the node cases that the catalogue does not skip, or those ``among`` them."""
     options = parse(["--shard", "nightly-execute/cpu", "--tests", "onnx/node/", "--suites", str(ROOT / "suites")])
     options = msgspec.structs.replace(options, root=ROOT)
     found = select(workspace.load(options.suites), options)
-    names = sorted(case.source.locator for batch in found for case in batch.cases if case.skip is None)
+    every = (case.source.locator for batch in found for case in batch.cases if case.skip is None)
+    names = sorted(each for each in every if not among or each in among)
     step = max(1.0, len(names) / count) if count else 1.0
     chosen = [names[int(number * step)] for number in range(int(len(names) / step))]
     return {name: onnx_node.provide(Source(SourceKind.ONNX_NODE, name), Store(store), False) for name in chosen}
@@ -265,13 +274,14 @@ def main() -> int:
     """Prepare, run all ways, print the table and the differences."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", type=int, default=0, metavar="N", help="spread over all (default: all)")
+    parser.add_argument("--names", type=pathlib.Path, metavar="FILE", help="only those it lists, one a line")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="(default: 2)")
     parser.add_argument("--short", action="store_true", help="without (ii) and (iii), which take as long as all others")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write figures and verdicts here as well")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         root = pathlib.Path(name)
-        chosen = node_cases(root / "store", given.cases)
+        chosen = node_cases(root / "store", given.cases, listed(given.names) if given.names else frozenset())
         ready = {case: prepared(root / "plain" / case, path) for case, path in chosen.items()}
         ready = {case: each for case, each in ready.items() if not each.lacking}
         print(f"{len(ready)} of {len(chosen)} cases can be given to the plain tools", file=sys.stderr)
