@@ -12,8 +12,8 @@ two ways of ours differ in a verdict, or where the tools pass a case that ours d
 The machine's speed may change while all this goes on: (i) is done in four parts, every fourth case each, between which
 (iv) to (vii) stand. What each part took is printed.
 
-``--names benchmarks/onnx_ops.txt`` takes those that iree-test-suites has in its onnx_ops: the public suite that is run in
-the first way.
+``--names benchmarks/onnx_ops.txt`` takes those that iree-test-suites has in its onnx_ops, the public suite that is run
+in the first way.
 """
 
 from __future__ import annotations
@@ -237,6 +237,8 @@ def node_cases(store: pathlib.Path, count: int, among: frozenset[str] = frozense
     found = select(workspace.load(options.suites), options)
     every = (case.source.locator for batch in found for case in batch.cases if case.skip is None)
     names = sorted(each for each in every if not among or each in among)
+    if among:
+        print(f"of {len(among)} names {len(names)} are of cases that are not skipped", file=sys.stderr)
     step = max(1.0, len(names) / count) if count else 1.0
     chosen = [names[int(number * step)] for number in range(int(len(names) / step))]
     return {name: onnx_node.provide(Source(SourceKind.ONNX_NODE, name), Store(store), False) for name in chosen}
