@@ -134,8 +134,10 @@ def one_round(root: pathlib.Path, suite: str, target: str, night: int) -> tuple[
     build = command(*shard, *halves, "--half", "build", cwd=root, store=root / "store" / "build")
     device = command(*shard, *halves, "--half", "device", cwd=root, store=root / "store" / "device")
     one, two = (verdicts(root / each / suite / target) for each in ("whole", "halves"))
-    differing = sum(one[case] != two.get(case) for case in one) + len(two.keys() - one.keys())
-    return Times(whole, build, device), len(one), differing
+    differing = [case for case in sorted(one.keys() | two.keys()) if one.get(case) != two.get(case)]
+    for case in differing:
+        print(f"{case}: in one piece {one.get(case)}, in two halves {two.get(case)}", file=sys.stderr, flush=True)
+    return Times(whole, build, device), len(one), len(differing)
 
 
 def verdicts(folder: pathlib.Path) -> dict[str, tuple[str, str, str]]:
