@@ -31,7 +31,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -225,20 +225,26 @@ def _verdict(record: dict[str, Any]) -> str:
     return stage if outcome == "FAIL" else f"{stage} {outcome.lower()}"
 
 
-def listed(file: pathlib.Path) -> frozenset[str]:
-    """The names in a file of one a line; what follows a ``#`` is a comment."""
-    return frozenset(filter(None, (line.partition("#")[0].strip() for line in file.read_text().splitlines())))
+def listed(file: pathlib.Path, known: Collection[str]) -> frozenset[str]:
+    """The names in a file of one a line; what follows a ``#`` is a comment. Ends the program where one is not known."""
+    lines = (line.partition("#")[0].strip() for line in file.read_text().splitlines())
+    places = {name: number for number, name in enumerate(lines, 1) if name}
+    mend = "take it out, or name one of onnx/node/"
+    wrong = [f"{file}:{line}: no node case {name}; {mend}" for name, line in places.items() if name not in known]
+    if wrong or not places:
+        raise SystemExit("\n".join(wrong) or f"{file}: it lists no node case; write one a line, like test_abs")
+    return frozenset(places)
 
 
-def node_cases(store: pathlib.Path, count: int, among: frozenset[str] = frozenset()) -> dict[str, pathlib.Path]:
-    """Evenly spread, by name, over the node cases that the catalogue does not skip, or those ``among`` them."""
+def node_cases(store: pathlib.Path, count: int, file: pathlib.Path | None = None) -> dict[str, pathlib.Path]:
+    """Evenly spread, by name, over the node cases that the catalogue does not skip, or those that a file lists."""
     options = parse(["--shard", "nightly-execute/cpu", "--tests", "onnx/node/", "--suites", str(ROOT / "suites")])
     options = msgspec.structs.replace(options, root=ROOT)
     found = select(workspace.load(options.suites), options)
-    every = (case.source.locator for batch in found for case in batch.cases if case.skip is None)
-    names = sorted(each for each in every if not among or each in among)
-    if among:
-        print(f"of {len(among)} names {len(names)} are of cases that are not skipped", file=sys.stderr)
+    skips = {case.source.locator: case.skip for batch in found for case in batch.cases}
+    wanted = listed(file, skips) if file else skips.keys()
+    names = sorted(each for each in wanted if skips[each] is None)
+    print(f"{len(wanted) - len(names)} of {len(wanted)} node cases are skipped", file=sys.stderr)
     step = max(1.0, len(names) / count) if count else 1.0
     chosen = [names[int(number * step)] for number in range(int(len(names) / step))]
     return {name: onnx_node.provide(Source(SourceKind.ONNX_NODE, name), Store(store), False) for name in chosen}
@@ -283,7 +289,7 @@ def main() -> int:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         root = pathlib.Path(name)
-        chosen = node_cases(root / "store", given.cases, listed(given.names) if given.names else frozenset())
+        chosen = node_cases(root / "store", given.cases, given.names)
         ready = {case: prepared(root / "plain" / case, path) for case, path in chosen.items()}
         ready = {case: each for case, each in ready.items() if not each.lacking}
         print(f"{len(ready)} of {len(chosen)} cases can be given to the plain tools", file=sys.stderr)
