@@ -171,12 +171,16 @@ class Ours:
         self._root = root
         self._jobs = jobs
         self.store = root / "store"
-        suites = root / "suites"
-        suites.mkdir()
-        (suites / "targets.yaml").write_text(TARGET)
-        (suites / "nodes.yaml").write_text(SUITE + "".join(f"  - name: onnx/node/{name}\n" for name in names))
+        (root / "suites").mkdir()
+        (root / "suites" / "targets.yaml").write_text(TARGET)
+        self.choose(names)
         self._environment = os.environ | {"PYTHONPATH": str(ROOT), "E2ESHARD_STORE": str(self.store)}
         self._environment.pop("E2ESHARD_STORE_LIMIT", None)
+
+    def choose(self, names: Sequence[str]) -> None:
+        """Have only these cases in the suite."""
+        models = "".join(f"  - name: onnx/node/{name}\n" for name in names)
+        (self._root / "suites" / "nodes.yaml").write_text(SUITE + models)
 
     def forget(self, *folders: str) -> None:
         """Remove parts of the store."""
@@ -211,8 +215,12 @@ class Ours:
         for line in done.stdout.splitlines():
             if "judged again" in line:
                 print(f"  {line.strip()}", file=sys.stderr)
-        results = json.loads(next(out.rglob("results.json")).read_bytes())
-        return {each["model"].rpartition("/")[2]: _verdict(each) for each in results["records"]}
+        return {each["model"].rpartition("/")[2]: _verdict(each) for each in self.records()}
+
+    def records(self) -> list[dict[str, Any]]:
+        """What the last run has written of its cases."""
+        results = json.loads(next((self._root / "out").rglob("results.json")).read_bytes())
+        return list(results["records"])
 
 
 def _verdict(record: dict[str, Any]) -> str:

@@ -40,6 +40,20 @@ def test_a_benchmark_prints_its_table_in_both_forms(script: str) -> None:
     assert ("met: " in text) or ("MISSED: " in text)
 
 
+@pytest.mark.slow
+def test_what_a_further_case_costs_is_made_of_its_stages_and_of_what_is_ours(tmp_path: Path) -> None:
+    found = tmp_path / "rounds.json"
+    options = ("--cases", "24", "--rounds", "2", "--few", "8", "--json", str(found))
+    command = [sys.executable, "benchmarks/warm_cases.py", *options]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done.stderr  # as above
+    assert "wall, less stages over jobs" in done.stdout
+    rounds = json.loads(found.read_bytes())
+    assert len(rounds) == 2
+    assert all(abs(each["wall"] - each["stages"] / 2 - each["ours"]) < 1e-9 for each in rounds)
+    assert all(each["stages"] > 0 for each in rounds)
+
+
 def test_the_public_suite_s_node_cases_are_all_in_the_catalogue_and_only_chance_is_skipped() -> None:
     lines = (ROOT / "benchmarks" / "onnx_ops.txt").read_text().splitlines()
     names = [line for line in lines if not line.startswith("#")]
