@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runner.ops.alone import Wish
 from runner.ops.store import OpStore
+from runner.ops.together import divided
 from runner.store import Store
 from schemas.ops import OpResult
 from schemas.opwords import OpStatus
@@ -20,13 +25,29 @@ from tests.stages_support.cases import a_case
 pytestmark = pytest.mark.slow
 
 OPS = ("Abs", "Neg", "Exp", "Sin", "Ceil", "Floor")
+#: Enough for a compiler for each half.
+MANY = (
+    *OPS,
+    "Cos",
+    "Tanh",
+    "Sigmoid",
+    "Relu",
+    "Softplus",
+    "Softsign",
+    "Erf",
+    "Sign",
+    "Elu",
+    "Atan",
+    "Selu",
+    "LeakyRelu",
+)
 
 
-def chain(faults: dict[str, str] | None = None) -> list[Any]:
+def chain(faults: dict[str, str] | None = None, ops: Sequence[str] = OPS) -> list[Any]:
     """One operation after the other, each with the fault that is asked for."""
     faults = faults or {}
-    names = ["x", *(f"v{number}" for number in range(len(OPS)))]
-    return [node(op, faults.get(op, op.lower()), [names[n]], names[n + 1]) for n, op in enumerate(OPS)]
+    names = ["x", *(f"v{number}" for number in range(len(ops)))]
+    return [node(op, faults.get(op, op.lower()), [names[n]], names[n + 1]) for n, op in enumerate(ops)]
 
 
 def verdict(result: OpResult) -> tuple[object, ...]:
@@ -42,20 +63,41 @@ def counts(suite: OpSuite, name: str) -> tuple[float, float]:
     return metrics["ops_joined"], metrics["ops_rejudged"]
 
 
-def test_together_or_alone_is_the_same(tmp_path: pathlib.Path) -> None:
+@pytest.mark.parametrize("ops", [OPS, MANY], ids=["one-compiler", "two-compilers"])
+def test_together_or_alone_is_the_same(tmp_path: pathlib.Path, ops: tuple[str, ...]) -> None:
     found = {}
     for engine in ("auto", "solo"):
         suite = OpSuite(tmp_path / engine)
-        wrong = [node("Constant", "k", [], "k", value_int=0), node("CumProd", "c", ["v5", "k"], "y")]
-        suite.model("mixed", [*chain(), *wrong], opset=26)
+        wrong = [node("Constant", "k", [], "k", value_int=0), node("CumProd", "c", [f"v{len(ops) - 1}", "k"], "y")]
+        suite.model("mixed", [*chain(ops=ops), *wrong], opset=26)
         suite.walk("mixed", options=["--engine", engine])
         found[engine] = [verdict(each) for each in sorted(suite.all_results("mixed"), key=lambda each: each.digest)]
-        assert [use.index for use in suite.uses("mixed")] == list(range(len(OPS) + 2))
+        assert [use.index for use in suite.uses("mixed")] == list(range(len(ops) + 2))
         joined, rejudged = counts(suite, "mixed")
-        assert joined + rejudged == (len(OPS) if engine == "auto" else 0)
+        assert joined + rejudged == (len(ops) if engine == "auto" else 0)
         assert (rejudged >= 1) == (engine == "auto")
     assert found["auto"] == found["solo"]
-    assert len(found["auto"]) == len(OPS) + 1
+    assert len(found["auto"]) == len(ops) + 1
+
+
+@given(st.integers(0, 100), st.integers(1, 4))
+def test_parts_have_each_operation_once_and_are_alike_in_size(count: int, processors: int) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "sched_getaffinity", lambda _: set(range(processors)))
+        parts = divided(range(count))
+    assert sorted(each for part in parts for each in part) == list(range(count))
+    assert len(parts) == (2 if processors > 1 and count >= 16 else 1)
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def test_a_crash_in_each_half_costs_no_other(tmp_path: pathlib.Path) -> None:
+    suite = OpSuite(tmp_path)
+    suite.model("faulty", chain({"Exp": "crash", "Atan": "leave"}, MANY))
+    suite.walk("faulty")
+    results = suite.results("faulty")
+    assert {name for name, each in results.items() if each.outcome is StageStatus.CRASH} == {"Exp", "Atan"}
+    assert {name for name, each in results.items() if not each.verified} == {"Exp", "Atan"}
+    assert len(results) == len(MANY)
 
 
 @pytest.mark.parametrize(

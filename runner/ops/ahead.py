@@ -10,8 +10,9 @@ from runner.ops.program import OpProgram, Place
 from runner.tensors import ELEMENT_TYPES
 from schemas.ops import TensorType
 
-#: Operations that are compiled together: with more, the compiler's fixed cost is hardly less for each.
-MOST = 24
+#: Operations that are found out at once, by up to two compilers: with more than 24 each, a compiler's fixed cost is
+#: hardly less for each.
+MOST = 48
 #: A case with few such operations is not worth the sample that is run again alone.
 FEWEST = 4
 #: A case that has had its sample gains from any two.

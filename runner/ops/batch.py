@@ -6,27 +6,25 @@ Only what passes is believed by whoever listens: an operation that is not said t
 from __future__ import annotations
 
 import pathlib
-import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import msgspec
 
-from runner.backends import compile_flags, iree
-from runner.failures import StageFailure
-from runner.ops import join, ladder
-from runner.ops.alone import LOG, Alone, Shared, Wish, case_of
+from runner.backends import compile_flags
+from runner.ops import join
+from runner.ops.alone import Alone, Wish, case_of
 from runner.ops.isolation import Say
 from runner.ops.messages import Turn
 from runner.ops.program import OpProgram, Part
-from runner.quick import joining_flags, quick_environment, refuses_flags
-from runner.work import EntryPoint, Imported, Work
+from runner.ops.together import Compilation, begun, compile_all, divided
+from runner.quick import joining_flags, refuses_flags
+from runner.work import Work
 
 #: So often the compiler is started for one batch: with all, without those that it blamed, or with halves.
 _TRIES = 3
 #: Fewer are not worth a further try: alone they are judged for good.
 _FEWEST = 2
-_FILE = "joined.mlirbc"
-_RUNGS = {"linalg": "input", "flow": "flow"}
 
 
 class Batch:
@@ -44,7 +42,7 @@ class Batch:
         self._made = 0
 
     def run(self, say: Say) -> None:
-        """Import each, compile all at once, then run and compare each."""
+        """Import each, compile all in as many modules as compilers run at a time, then run and compare each."""
         for number, program in self._programs.items():
             folder = self._folder / str(number)
             folder.mkdir()
@@ -53,63 +51,41 @@ class Batch:
             part = alone.part(say)
             if part is not None:
                 self._alone[number], self._parts[number] = alone, part
-        self._together(say, tuple(self._parts), _TRIES)
+        self._together(say, divided(tuple(self._parts)), _TRIES)
 
-    def _together(self, say: Say, numbers: Sequence[int], tries: int) -> None:
+    def _together(self, say: Say, parts: Sequence[Sequence[int]], tries: int) -> None:
+        """Compile parts at the same time, each with all of its modules in one, and go on with each."""
+        made = [self._begun(numbers) for numbers in parts if len(numbers) >= _FEWEST and tries]
+        made = [each for each in made if each.entries]
+        compile_all(made)
+        for each in made:
+            self._settle(say, each, tries)
+
+    def _settle(self, say: Say, made: Compilation, tries: int) -> None:
         """What compiles goes on; what the compiler blames is left out. Where it blames none, halves are tried."""
-        if len(numbers) < _FEWEST or not tries:
+        if made.compiled is not None:
+            for number, each in made.shared().items():
+                say(msgspec.json.encode(Turn(number)))
+                self._alone[number].go_on(say, each)
             return
-        folder = self._folder / f"joined-{self._made}"
-        folder.mkdir()
-        self._made += 1
-        try:
-            shared = self._compiled({each: self._parts[each] for each in numbers}, folder)
-        except StageFailure:
-            said = (folder / LOG).read_text(errors="replace")
-            if self._more and refuses_flags(said):
-                self._more = ()
-                self._together(say, numbers, tries)
-                return
-            blamed = join.blamed(said, self._folder) & set(numbers)
-            half = len(numbers) // 2
-            rest = [each for each in numbers if each not in blamed]
-            for some in [rest] if blamed else [rest[:half], rest[half:]]:
-                self._together(say, some, tries - 1)
+        said, numbers = made.said, made.numbers
+        if made.more and refuses_flags(said):
+            self._more = ()
+            self._together(say, [numbers], tries)
             return
-        for number, each in shared.items():
-            say(msgspec.json.encode(Turn(number)))
-            self._alone[number].go_on(say, each)
+        blamed = join.blamed(said, self._folder) & set(numbers)
+        half = len(numbers) // 2
+        rest = [each for each in numbers if each not in blamed]
+        for some in [rest] if blamed else [rest[:half], rest[half:]]:
+            self._together(say, [some], tries - 1)
 
-    def _compiled(self, parts: Mapping[int, Part], folder: pathlib.Path) -> dict[int, Shared]:
-        """One compilation, with the flags of each alone and some more; raises StageFailure where it does not pass."""
-        begun = time.perf_counter()
-        file = folder / _FILE
-        entries = join.joined(parts, file)
-        if not entries:
-            return {}
+    def _begun(self, numbers: Sequence[int]) -> Compilation:
+        """One compilation, with the flags of each alone and some more."""
         case = case_of(self._work.job.case, self._backend)
         if self._more is None:
             self._more = joining_flags(compile_flags(self._work.job.target, case.compile_flags))
-        more = self._more
-        case = msgspec.structs.replace(case, compile_flags=(*case.compile_flags, *more))
-        job = msgspec.structs.replace(self._work.job, case=case, folder=str(folder), logs=str(folder))
-        own = Work(job=job, frontend=self._work.frontend, folder=folder, log=folder / LOG)
-        own.log.touch()
-        with quick_environment():
-            compiled = iree.compile_module(own, Imported(file, EntryPoint("", ())), file)
-        phases = ladder.phases_in(folder / iree.IR_FOLDER)
-        ir = {rung: join.sections(phases[name]) for rung, name in _RUNGS.items() if name in phases}
-        counted = join.dispatches(ir.get("flow", {}), own.metrics.get("dispatch_count"))
-        share = (time.perf_counter() - begun) / len(entries)
-        return {
-            number: Shared(
-                compiled=compiled,
-                entry=entry,
-                flags=tuple(each for each in own.compiler_flags if each not in more),
-                seconds=share,
-                peak_rss_bytes=own.peak_rss_bytes,
-                dispatches=counted.get(number, 0) if counted else None,
-                ir=tuple((rung, found[number]) for rung, found in ir.items() if number in found),
-            )
-            for number, entry in entries.items()
-        }
+        folder = self._folder / f"joined-{self._made}"
+        self._made += 1
+        job = msgspec.structs.replace(self._work.job, case=case)
+        work = replace(self._work, job=job)
+        return begun(work, {each: self._parts[each] for each in numbers}, folder, self._more)
