@@ -33,7 +33,7 @@ MANY = (
     "Sigmoid",
     "Relu",
     "Softplus",
-    "Softsign",
+    "Round",
     "Erf",
     "Sign",
     "Elu",
