@@ -25,7 +25,8 @@ from schemas.errors import CannotStartError
 
 log = logging.getLogger("runner.schedule")
 
-_TICK = 0.05  # seconds between two looks at memory and clocks
+_TICK = 0.05  # seconds between two looks at memory and clocks, where nothing is said meanwhile
+_SOONEST = 0.01  # seconds between two looks at memory, however much is said
 _KILL_PATIENCE = 10.0  # seconds for a killed case to be gone, and for the zygote to answer a start
 _MAX_LOSSES = 3  # zygotes lost in a row without a single case ending
 
@@ -79,6 +80,7 @@ class Scheduler:
         self._ended: list[tuple[RunningCase, Ending]] = []
         self._number = 0
         self._losses = 0
+        self._looked = 0.0  # time.monotonic() of the last look at memory
 
     def run(self, planned: Sequence[Planned]) -> Stop:
         """Run all cases in the order given; why it stopped. Raises CannotStartError when no zygote stays alive."""
@@ -190,6 +192,8 @@ class Scheduler:
     def _supervise(self) -> None:
         """End what is over its time or its memory, and give up on what cannot be ended."""
         now = time.monotonic()
+        look = now >= self._looked + _SOONEST
+        self._looked = now if look else self._looked
         for number, case in list(self._running.items()):
             if number in self._killed:
                 if now >= self._killed[number] + _KILL_PATIENCE:
@@ -198,7 +202,7 @@ class Scheduler:
                 continue
             if case.pid is None and now >= case.begun + _KILL_PATIENCE:
                 raise ZygoteLostError
-            case.verdict = case.verdict or case.overdue(now) or self._over_memory(case)
+            case.verdict = case.verdict or case.overdue(now) or (self._over_memory(case) if look else None)
             if case.verdict is not None:
                 self._killed[number] = now
                 self._zygote.kill(number)

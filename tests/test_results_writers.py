@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from markdown_it import MarkdownIt
 
 from results.shard import shard_view, write_shard
-from results.text import block, cell, code, one_line, prose, shorten
+from results.text import block, cell, code, one_line, prose, shorten, xml_text
 from results.view import View
 from results.writers import junit, markdown, xlsx
 from results.writers.registry import WRITERS
@@ -225,6 +225,8 @@ def test_any_text_makes_well_formed_xml(text: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = xml(view(nasty(text)), Path(folder))
     assert root[0][0].tag == "testcase"
+    found = {each.get("name"): each.get("value") for each in root[0][0][0]}
+    assert (found["reproduce"], found["group"]) == (xml_text(text), xml_text(text))
 
 
 # ---- Markdown -------------------------------------------------------------------------------------------------------

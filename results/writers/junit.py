@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -33,6 +34,7 @@ ELEMENTS: dict[Outcome, str] = {
     Outcome.MISSING: "error",
 }
 _BODY = 20_000
+_MARKUP = re.compile('[&<>"]')
 
 
 def write(view: View, path: Path) -> None:
@@ -194,4 +196,6 @@ def _json(value: object) -> str:
 
 
 def _quote(text: str) -> str:
+    if text.isprintable() and _MARKUP.search(text) is None:  # nearly all; there are thirty of them in a case
+        return f'"{text}"'
     return quoteattr(xml_text(text))

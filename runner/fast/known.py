@@ -121,6 +121,8 @@ class Known:
 
     def __init__(self, store: pathlib.Path) -> None:
         self.folder = store / JOINED
+        self._modules: dict[str, pathlib.Path] = {}
+        self._used: set[pathlib.Path] = set()  # files of several that have been said to count as used
 
     def find(self, key: str) -> Place | Refusal | None:
         """Where the entry point of ``key`` lies, or how it was refused; what is found counts as used."""
@@ -128,9 +130,9 @@ class Known:
         try:
             found = _DECODER.decode(path.read_bytes())
             if isinstance(found, Place):
-                os.utime(self.module(found.module))
+                self._use(self.module(found.module))
                 if found.company:
-                    os.utime(self.inputs(self.module(found.module), found.function))
+                    self._use(self.inputs(self.module(found.module), found.function))
             os.utime(path)
         except (OSError, msgspec.MsgspecError):
             return None
@@ -148,7 +150,10 @@ class Known:
 
     def module(self, digest: str) -> pathlib.Path:
         """Where a module lies."""
-        return self.folder / "modules" / f"{digest}.vmfb"
+        known = self._modules.get(digest)
+        if known is None:
+            known = self._modules[digest] = self.folder / "modules" / f"{digest}.vmfb"
+        return known
 
     def inputs(self, module: pathlib.Path, function: str) -> pathlib.Path:
         """Where the inputs lie with which a function of a module that runs several cases was called."""
@@ -177,6 +182,11 @@ class Known:
         """Keep them for the next run; a store that cannot be written makes that one slow, not wrong."""
         with contextlib.suppress(OSError):
             _write(self.folder / "alone" / f"{name}.json", encode(alone))
+
+    def _use(self, path: pathlib.Path) -> None:
+        if path not in self._used:
+            os.utime(path)
+            self._used.add(path)
 
     def _path(self, key: str) -> pathlib.Path:
         return self.folder / key[:2] / f"{key[2:]}.json"

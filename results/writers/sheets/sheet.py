@@ -114,9 +114,10 @@ class Sheet:
         for letter, value in zip(self._letters, values, strict=False):
             if value is None:
                 continue
-            text = known.get(value) if type(value) is str else None
-            if text is None:
-                text = cell(value)
+            if type(value) is float or type(value) is int:
+                text = number_xml(value)
+            else:
+                text = (known.get(value) if type(value) is str else None) or cell(value)
             if text:
                 parts.append(f'<c r="{letter}{number}"{text}')
         parts.append("</row>\n")
