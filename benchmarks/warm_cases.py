@@ -1,6 +1,6 @@
 """What one more case costs where its module is known, and how much of that is the runner's own.
 
-    python benchmarks/warm_cases.py [--cases N] [--names FILE] [--jobs 2] [--rounds 5] [--few 40] [--json FILE]
+    python benchmarks/warm_cases.py [--cases N] [--names FILE] [--jobs 2] [--rounds 5] [--few 40] [--json]
 
 Of the node cases those that pass are taken. Their modules are compiled once; then runs of all of them and of every
 40th one take turns. The difference of their wall times over that of their numbers is what a further case costs: start
@@ -13,15 +13,14 @@ with 1 where that is over 1 ms, the median of all rounds.
 
 from __future__ import annotations
 
-import argparse
 import pathlib
-import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
 
 import msgspec
 from node_cases import Ours, measured, node_cases
+from tables import Result, middle, options, spread
 
 BOUND_MS = 1.0
 
@@ -73,38 +72,39 @@ def compiled(ours: Ours, names: Sequence[str]) -> list[str]:
     return passing
 
 
-def table(rounds: Sequence[Round], many: Run, few: Run) -> float:
-    """Print each kind of cost, its median and its spread; the median of what is ours."""
-    print(f"{many.cases} cases against {few.cases}, {len(rounds)} rounds; milliseconds of one case more")
-    print(f"{'':34} {'median':>7} {'least':>7} {'most':>7}")
+def show(rounds: Sequence[Round], many: Run, few: Run, *, as_json: bool) -> int:
+    """Print each kind of cost, its median and its spread; 1 where what is ours is over the bound."""
+    result = Result("One more case whose module is known", ("iree-base-compiler", "onnx", "openpyxl"))
     says = {"wall": "wall time", "cpu": "processor time", "stages": "its stages", "ours": "wall, less stages over jobs"}
-    for name, label in says.items():
-        found = [float(getattr(each, name)) for each in rounds]
-        print(f"{label:34} {statistics.median(found):7.2f} {min(found):7.2f} {max(found):7.2f}")
-    return statistics.median(each.ours for each in rounds)
+    found = {label: [float(getattr(each, name)) for each in rounds] for name, label in says.items()}
+    rows = [[label, middle(values), spread(values)] for label, values in found.items()]
+    result.table(
+        f"{many.cases} cases against {few.cases}, {len(rounds)} rounds", ["ms a case", "median", "spread"], rows
+    )
+    own = middle(found[says["ours"]])
+    result.verdict(own <= BOUND_MS, f"{own:.2f} ms are ours; {BOUND_MS:g} is asked for")
+    return result.show(as_json=as_json)
 
 
 def main() -> int:
     """Compile, run all and few by turns, print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--cases", type=int, default=0, metavar="N", help="spread over all (default: all)")
     parser.add_argument("--names", type=pathlib.Path, metavar="FILE", help="only those it lists, one a line")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="(default: 2)")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="(default: 5)")
     parser.add_argument("--few", type=int, default=40, metavar="N", help="every Nth makes the small run (default: 40)")
-    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the figures here as well")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         root = pathlib.Path(name)
         names = sorted(node_cases(root / "store", given.cases, given.names))
         ours = Ours(root, names, given.jobs)
         passing = compiled(ours, names)
+        if len(passing) <= len(passing[:: given.few]):
+            parser.error(f"{len(passing)} cases pass, and every {given.few}th of them is as many: name more, or fewer")
         runs = [(run(ours, passing), run(ours, passing[:: given.few])) for _ in range(given.rounds)]
     rounds = [further(many, few, given.jobs) for many, few in runs]
-    own = table(rounds, *runs[-1])
-    if given.json:
-        given.json.write_bytes(msgspec.json.format(msgspec.json.encode(rounds)))
-    return 1 if own > BOUND_MS else 0
+    return show(rounds, *runs[-1], as_json=given.json)
 
 
 if __name__ == "__main__":

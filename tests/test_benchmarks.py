@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -16,6 +17,7 @@ SCRIPTS = {
     "generator_scale.py": ("--models", "20", "--targets", "2", "--repeat", "1"),
     "merge_scale.py": ("--records", "200"),
     "sharding.py": ("--trials", "2", "--scale", "0.05", "--shards", "4"),
+    "warm_cases.py": ("--cases", "24", "--rounds", "1", "--few", "8"),
 }
 
 
@@ -40,18 +42,12 @@ def test_a_benchmark_prints_its_table_in_both_forms(script: str) -> None:
     assert ("met: " in text) or ("MISSED: " in text)
 
 
-@pytest.mark.slow
-def test_what_a_further_case_costs_is_made_of_its_stages_and_of_what_is_ours(tmp_path: Path) -> None:
-    found = tmp_path / "rounds.json"
-    options = ("--cases", "24", "--rounds", "2", "--few", "8", "--json", str(found))
-    command = [sys.executable, "benchmarks/warm_cases.py", *options]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode in (0, 1), done.stderr  # as above
-    assert "wall, less stages over jobs" in done.stdout
-    rounds = json.loads(found.read_bytes())
-    assert len(rounds) == 2
-    assert all(abs(each["wall"] - each["stages"] / 2 - each["ours"]) < 1e-9 for each in rounds)
-    assert all(each["stages"] > 0 for each in rounds)
+def test_what_a_further_case_costs_is_made_of_its_stages_and_of_what_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    warm = importlib.import_module("warm_cases")
+    many, few = warm.Run(110, 2.0, 3.0, 0.4), warm.Run(10, 1.7, 2.5, 0.2)
+    found = warm.further(many, few, 2)
+    assert [found.wall, found.cpu, found.stages, found.ours] == pytest.approx([3.0, 5.0, 2.0, 2.0])
 
 
 def test_the_public_suite_s_node_cases_are_all_in_the_catalogue_and_only_chance_is_skipped() -> None:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 import time
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from runner.ops.alone import Wish
 from runner.ops.store import OpStore
-from runner.ops.together import divided
 from runner.store import Store
 from schemas.ops import OpResult
 from schemas.opwords import OpStatus
@@ -67,7 +63,7 @@ def counts(suite: OpSuite, name: str) -> tuple[float, float]:
 def test_together_or_alone_is_the_same(tmp_path: pathlib.Path, ops: tuple[str, ...]) -> None:
     found = {}
     for engine in ("auto", "solo"):
-        suite = OpSuite(tmp_path / engine)
+        suite = OpSuite(tmp_path / engine, memory="4GiB")
         wrong = [node("Constant", "k", [], "k", value_int=0), node("CumProd", "c", [f"v{len(ops) - 1}", "k"], "y")]
         suite.model("mixed", [*chain(ops=ops), *wrong], opset=26)
         suite.walk("mixed", options=["--engine", engine])
@@ -78,26 +74,6 @@ def test_together_or_alone_is_the_same(tmp_path: pathlib.Path, ops: tuple[str, .
         assert (rejudged >= 1) == (engine == "auto")
     assert found["auto"] == found["solo"]
     assert len(found["auto"]) == len(ops) + 1
-
-
-@given(st.integers(0, 100), st.integers(1, 4))
-def test_parts_have_each_operation_once_and_are_alike_in_size(count: int, processors: int) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "sched_getaffinity", lambda _: set(range(processors)))
-        parts = divided(range(count))
-    assert sorted(each for part in parts for each in part) == list(range(count))
-    assert len(parts) == (2 if processors > 1 and count >= 16 else 1)
-    assert max(map(len, parts)) - min(map(len, parts)) <= 1
-
-
-def test_a_crash_in_each_half_costs_no_other(tmp_path: pathlib.Path) -> None:
-    suite = OpSuite(tmp_path)
-    suite.model("faulty", chain({"Exp": "crash", "Atan": "leave"}, MANY))
-    suite.walk("faulty")
-    results = suite.results("faulty")
-    assert {name for name, each in results.items() if each.outcome is StageStatus.CRASH} == {"Exp", "Atan"}
-    assert {name for name, each in results.items() if not each.verified} == {"Exp", "Atan"}
-    assert len(results) == len(MANY)
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,6 @@ class Known:
     def __init__(self, store: pathlib.Path) -> None:
         self.folder = store / JOINED
         self._modules: dict[str, pathlib.Path] = {}
-        self._used: set[pathlib.Path] = set()  # files of several that have been said to count as used
 
     def find(self, key: str) -> Place | Refusal | None:
         """Where the entry point of ``key`` lies, or how it was refused; what is found counts as used."""
@@ -130,9 +129,9 @@ class Known:
         try:
             found = _DECODER.decode(path.read_bytes())
             if isinstance(found, Place):
-                self._use(self.module(found.module))
+                os.utime(self.module(found.module))
                 if found.company:
-                    self._use(self.inputs(self.module(found.module), found.function))
+                    os.utime(self.inputs(self.module(found.module), found.function))
             os.utime(path)
         except (OSError, msgspec.MsgspecError):
             return None
@@ -182,11 +181,6 @@ class Known:
         """Keep them for the next run; a store that cannot be written makes that one slow, not wrong."""
         with contextlib.suppress(OSError):
             _write(self.folder / "alone" / f"{name}.json", encode(alone))
-
-    def _use(self, path: pathlib.Path) -> None:
-        if path not in self._used:
-            os.utime(path)
-            self._used.add(path)
 
     def _path(self, key: str) -> pathlib.Path:
         return self.folder / key[:2] / f"{key[2:]}.json"

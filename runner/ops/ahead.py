@@ -10,9 +10,6 @@ from runner.ops.program import OpProgram, Place
 from runner.tensors import ELEMENT_TYPES
 from schemas.ops import TensorType
 
-#: Operations that are found out at once, by up to two compilers: with more than 24 each, a compiler's fixed cost is
-#: hardly less for each.
-MOST = 48
 #: A case with few such operations is not worth the sample that is run again alone.
 FEWEST = 4
 #: A case that has had its sample gains from any two.
@@ -33,7 +30,9 @@ class Seen(NamedTuple):
 class Ahead:
     """Places in their order. Of one whose result is known without it, the program is let go of at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        """``most``: of unknown result, that are found out at once."""
+        self._most = most
         self.places: list[Seen] = []
         self.wanted: dict[str, OpProgram] = {}  # by digest: what nobody knows the result of
         self._bytes = 0
@@ -52,7 +51,7 @@ class Ahead:
     @property
     def full(self) -> bool:
         """Whether it is time to go through what was seen; at once where nothing is to be found out."""
-        many = len(self.wanted) >= MOST or len(self.places) >= _PLACES or self._bytes >= _BYTES
+        many = len(self.wanted) >= self._most or len(self.places) >= _PLACES or self._bytes >= _BYTES
         return many or not self.wanted
 
 

@@ -18,6 +18,7 @@ from runner.ops.isolation import Isolation, Limits
 from runner.ops.journal import OpJournal
 from runner.ops.keys import SHOWN, digest_of
 from runner.ops.lane import Lane
+from runner.ops.parts import EACH, compilers
 from runner.ops.program import OpProgram, Place, Walker
 from runner.ops.store import OpStore
 from runner.ops.totals import Tally
@@ -50,7 +51,8 @@ class Engine:
             work, wish, store=store, journal=self._journal, limits=limits, alone=self._run, blank=self._blank
         )
         self._joins = settings.joins and self._chosen.all and not settings.profile
-        self._ahead = Ahead()
+        self._most = EACH * compilers(case.memory_limit)
+        self._ahead = Ahead(self._most)
         self._passed: dict[str, OpResult] = {}  # by digest: found out together with others
         self._infra = 0  # failures of the machine in a row
         self.tally = Tally(walker.backend)
@@ -87,7 +89,7 @@ class Engine:
 
     def _settle(self) -> None:
         """Go through what was seen, in its order; what is unknown and numerous enough is tried together before."""
-        ahead, self._ahead = self._ahead, Ahead()
+        ahead, self._ahead = self._ahead, Ahead(self._most)
         if len(ahead.wanted) >= self.lane.fewest:
             for digest, result in self.lane.run(ahead.wanted).items():
                 self._passed[digest] = self._said(result)

@@ -1,4 +1,4 @@
-"""Operations of unknown result become results by one compilation of all; what does not pass there is left out.
+"""Operations of unknown result become results by few compilations; what does not pass there is left out.
 
 Some of what passed is run again alone, chosen by digest and seed, and must come to the same end there. Where one does
 not, nothing more of the case is believed unless it was run alone.
@@ -19,6 +19,7 @@ from runner.ops.batch import Batch
 from runner.ops.isolation import Isolation, Limits
 from runner.ops.journal import OpJournal
 from runner.ops.keys import SHOWN
+from runner.ops.parts import EACH
 from runner.ops.program import OpProgram
 from runner.ops.store import OpStore
 from runner.work import Work
@@ -97,7 +98,7 @@ class Lane:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         batch = Batch(self._work, dict(enumerate(programs.values())), folder, self._wish)
-        seconds = self._limits.seconds * max(1, len(programs) / _PATIENCE)
+        seconds = self._limits.seconds * max(1, min(len(programs), EACH) / _PATIENCE)
         limits = msgspec.structs.replace(self._limits, seconds=seconds, each=True)
         ended = Isolation(limits).run(batch.run, folder / LOG)
         told = results.by_turn(ended.lines)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import pathlib
 import time
 from collections.abc import Mapping, Sequence
@@ -20,10 +18,6 @@ from runner.ops.program import Part
 from runner.quick import quick_environment
 from runner.work import EntryPoint, Imported, Work
 
-#: Compilers at a time. Most of what one does with many small functions is done by one thread.
-_AT_A_TIME = 2
-#: Fewer operations are not worth a compiler of their own: its fixed cost is that of some ten more.
-_FEWEST = 8
 _FILE = "joined.mlirbc"
 _RUNGS = {"linalg": "input", "flow": "flow"}
 
@@ -32,8 +26,8 @@ _RUNGS = {"linalg": "input", "flow": "flow"}
 class Compilation:
     """Operations in one module, with the names of their functions; ``compiled`` is None where the compiler fails.
 
-    ``more`` are the flags that an operation alone does not have, ``seconds`` what it took, less what others took at the
-    same time.
+    ``more`` are the flags that an operation alone does not have, ``seconds`` what joining and the compiler took,
+    whatever ran at the same time. ``error``: what kept the compiler from being run, or its files from being read.
     """
 
     numbers: tuple[int, ...]
@@ -42,6 +36,7 @@ class Compilation:
     more: tuple[str, ...]
     compiled: pathlib.Path | None = None
     seconds: float = 0.0
+    error: Exception | None = None
 
     @property
     def said(self) -> str:
@@ -70,34 +65,30 @@ class Compilation:
         }
 
 
-def divided(numbers: Sequence[int]) -> list[tuple[int, ...]]:
-    """Numbers of operations in parts, as many as this machine compiles at a time."""
-    processors = len(os.sched_getaffinity(0))
-    parts = max(1, min(_AT_A_TIME, processors, len(numbers) // _FEWEST))
-    return [tuple(numbers[at::parts]) for at in range(parts)]
-
-
-def begun(work: Work, parts: Mapping[int, Part], folder: pathlib.Path, more: tuple[str, ...]) -> Compilation:
+def joined(work: Work, parts: Mapping[int, Part], folder: pathlib.Path, more: tuple[str, ...]) -> Compilation:
     """Join modules in a new ``folder``; ``more`` flags are added to those of the case of ``work``."""
+    began = time.perf_counter()
     folder.mkdir()
     entries = join.joined(parts, folder / _FILE)
     case = msgspec.structs.replace(work.job.case, compile_flags=(*work.job.case.compile_flags, *more))
     job = msgspec.structs.replace(work.job, case=case, folder=str(folder), logs=str(folder))
     own = Work(job=job, frontend=work.frontend, folder=folder, log=folder / LOG)
     own.log.touch()
-    return Compilation(tuple(parts), entries, own, more)
+    return Compilation(tuple(parts), entries, own, more, seconds=time.perf_counter() - began)
 
 
 def compile_all(some: Sequence[Compilation]) -> None:
-    """Compile all at the same time. Raises what a compiler raises that could not even be started."""
+    """Compile all at the same time. What keeps one from it costs the others nothing: see ``Compilation.error``."""
     with quick_environment(), ThreadPoolExecutor(max(1, len(some))) as pool:
         list(pool.map(_compile, some))
-    for each in some:
-        each.seconds /= len(some)
 
 
 def _compile(one: Compilation) -> None:
     began, file = time.perf_counter(), one.work.folder / _FILE
-    with contextlib.suppress(StageFailure):
+    try:
         one.compiled = iree.compile_module(one.work, Imported(file, EntryPoint("", ())), file)
-    one.seconds = time.perf_counter() - began
+    except StageFailure:
+        pass  # its words are in the log
+    except Exception as error:  # noqa: BLE001 - a full disk, or whatever it is: raised when the others have been heard
+        one.error = error
+    one.seconds += time.perf_counter() - began

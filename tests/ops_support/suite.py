@@ -29,7 +29,7 @@ targets:
     compile-flags: [--iree-llvmcpu-target-cpu=host]
     runs-on: ubuntu-24.04
     jobs: {jobs}
-    memory-limit: 1500MiB
+    memory-limit: {memory}
 """
 SUITE = """\
 suite: ops
@@ -48,12 +48,14 @@ def node(op: str, name: str, read: Sequence[str], *made: str, **attributes: Any)
 class OpSuite:
     """Manifests, models, store and results below one folder."""
 
-    def __init__(self, root: pathlib.Path, depth: str = "execute-op-by-op", jobs: int = 1) -> None:
+    def __init__(
+        self, root: pathlib.Path, depth: str = "execute-op-by-op", jobs: int = 1, memory: str = "1500MiB"
+    ) -> None:
         self.root = root
         self.ran = root / "ran"
         self.suites = root / "suites"
         (self.suites / "models").mkdir(parents=True)
-        (self.suites / "targets.yaml").write_text(TARGETS.format(jobs=jobs))
+        (self.suites / "targets.yaml").write_text(TARGETS.format(jobs=jobs, memory=memory))
         self._manifest = self.suites / "ops.yaml"
         self._manifest.write_text(SUITE.format(depth=depth))
 
