@@ -193,7 +193,8 @@ class Scheduler:
         """End what is over its time or its memory, and give up on what cannot be ended."""
         now = time.monotonic()
         look = now >= self._looked + _SOONEST
-        self._looked = now if look else self._looked
+        if look:
+            self._looked = now
         for number, case in list(self._running.items()):
             if number in self._killed:
                 if now >= self._killed[number] + _KILL_PATIENCE:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pathlib
 import time
-from collections.abc import Sequence
-from typing import Any
 
 import pytest
 
@@ -15,35 +13,11 @@ from runner.store import Store
 from schemas.ops import OpResult
 from schemas.opwords import OpStatus
 from schemas.words import Outcome, StageStatus
+from tests.ops_support.chains import MANY, OPS, chain, counts
 from tests.ops_support.suite import OpSuite, node
 from tests.stages_support.cases import a_case
 
 pytestmark = pytest.mark.slow
-
-OPS = ("Abs", "Neg", "Exp", "Sin", "Ceil", "Floor")
-#: Enough for a compiler for each half.
-MANY = (
-    *OPS,
-    "Cos",
-    "Tanh",
-    "Sigmoid",
-    "Relu",
-    "Softplus",
-    "Round",
-    "Erf",
-    "Sign",
-    "Elu",
-    "Atan",
-    "Selu",
-    "LeakyRelu",
-)
-
-
-def chain(faults: dict[str, str] | None = None, ops: Sequence[str] = OPS) -> list[Any]:
-    """One operation after the other, each with the fault that is asked for."""
-    faults = faults or {}
-    names = ["x", *(f"v{number}" for number in range(len(ops)))]
-    return [node(op, faults.get(op, op.lower()), [names[n]], names[n + 1]) for n, op in enumerate(ops)]
 
 
 def verdict(result: OpResult) -> tuple[object, ...]:
@@ -52,11 +26,6 @@ def verdict(result: OpResult) -> tuple[object, ...]:
     steps = tuple((each.name, each.status) for each in result.steps)
     ending = (result.status, result.outcome, result.stopped, result.verified, signature)
     return (result.key, ending, result.comparisons, result.dispatches, steps, [name for name, _ in result.ir])
-
-
-def counts(suite: OpSuite, name: str) -> tuple[float, float]:
-    metrics = suite.record(name).metrics
-    return metrics["ops_joined"], metrics["ops_rejudged"]
 
 
 @pytest.mark.parametrize("ops", [OPS, MANY], ids=["one-compiler", "two-compilers"])

@@ -15,12 +15,11 @@ from runner import quick, toolchain
 from runner.ops import together
 from runner.ops.parts import compilers, divided
 from runner.ops.together import Compilation, compile_all
-from runner.toolchain import find
 from runner.work import Work
 from schemas.ops import OpResult
+from tests.ops_support.chains import MANY, chain, counts
 from tests.ops_support.suite import OpSuite
 from tests.stages_support.cases import CPU, a_case, a_job
-from tests.test_ops_joined import MANY, chain, counts
 
 GIB = 1 << 30
 #: Runs the real compiler, and says when it began and ended with which joined module; or does what a fault asks for.
@@ -53,7 +52,7 @@ class Compilers:
     """A tree of tools whose compiler has a fault, and what became of a walk with it."""
 
     def __init__(self, root: pathlib.Path, fault: str) -> None:
-        tools, (folder, self.log) = find(None, CPU), (root / "iree" / "bin", root / "calls")
+        tools, (folder, self.log) = toolchain.find(None, CPU), (root / "iree" / "bin", root / "calls")
         folder.mkdir(parents=True)
         for each in (tools.iree_opt, tools.iree_run_module, tools.library):
             (folder / pathlib.Path(each).name).symlink_to(each)

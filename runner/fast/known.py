@@ -121,7 +121,6 @@ class Known:
 
     def __init__(self, store: pathlib.Path) -> None:
         self.folder = store / JOINED
-        self._modules: dict[str, pathlib.Path] = {}
 
     def find(self, key: str) -> Place | Refusal | None:
         """Where the entry point of ``key`` lies, or how it was refused; what is found counts as used."""
@@ -149,10 +148,7 @@ class Known:
 
     def module(self, digest: str) -> pathlib.Path:
         """Where a module lies."""
-        known = self._modules.get(digest)
-        if known is None:
-            known = self._modules[digest] = self.folder / "modules" / f"{digest}.vmfb"
-        return known
+        return self.folder / "modules" / f"{digest}.vmfb"
 
     def inputs(self, module: pathlib.Path, function: str) -> pathlib.Path:
         """Where the inputs lie with which a function of a module that runs several cases was called."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import msgspec
 
@@ -36,11 +35,10 @@ class Batch:
         self._programs = programs
         self._folder = folder
         self._wish = wish
-        self._backend = next(iter(programs.values())).key.backend
         self._alone: dict[int, Alone] = {}
         self._parts: dict[int, Part] = {}
-        case = case_of(work.job.case, self._backend)
-        self._more = joining_flags(compile_flags(work.job.target, case.compile_flags))
+        self._case = case_of(work.job.case, next(iter(programs.values())).key.backend)
+        self._more = joining_flags(compile_flags(work.job.target, self._case.compile_flags))
         self._made = 0
 
     def run(self, say: Say) -> None:
@@ -98,9 +96,7 @@ class Batch:
 
     def _joined(self, numbers: Sequence[int]) -> Compilation:
         """One compilation, with the flags of each alone and some more."""
-        case = case_of(self._work.job.case, self._backend)
         folder = self._folder / f"joined-{self._made}"
         self._made += 1
-        job = msgspec.structs.replace(self._work.job, case=case)
-        work = replace(self._work, job=job)
-        return joined(work, {each: self._parts[each] for each in numbers}, folder, self._more)
+        parts = {each: self._parts[each] for each in numbers}
+        return joined(self._work, self._case, parts, folder, self._more)

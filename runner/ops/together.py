@@ -17,6 +17,7 @@ from runner.ops.alone import LOG, Shared
 from runner.ops.program import Part
 from runner.quick import quick_environment
 from runner.work import EntryPoint, Imported, Work
+from schemas.case import Case
 
 _FILE = "joined.mlirbc"
 _RUNGS = {"linalg": "input", "flow": "flow"}
@@ -65,12 +66,14 @@ class Compilation:
         }
 
 
-def joined(work: Work, parts: Mapping[int, Part], folder: pathlib.Path, more: tuple[str, ...]) -> Compilation:
-    """Join modules in a new ``folder``; ``more`` flags are added to those of the case of ``work``."""
+def joined(
+    work: Work, case: Case, parts: Mapping[int, Part], folder: pathlib.Path, more: tuple[str, ...]
+) -> Compilation:
+    """Join modules in a new ``folder``, as the ``case`` of each alone; ``more`` flags are added to its own."""
     began = time.perf_counter()
     folder.mkdir()
     entries = join.joined(parts, folder / _FILE)
-    case = msgspec.structs.replace(work.job.case, compile_flags=(*work.job.case.compile_flags, *more))
+    case = msgspec.structs.replace(case, compile_flags=(*case.compile_flags, *more))
     job = msgspec.structs.replace(work.job, case=case, folder=str(folder), logs=str(folder))
     own = Work(job=job, frontend=work.frontend, folder=folder, log=folder / LOG)
     own.log.touch()
