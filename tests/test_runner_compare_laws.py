@@ -7,7 +7,7 @@ import ml_dtypes
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -62,7 +62,11 @@ def values(name: str) -> st.SearchStrategy[Any]:
     return st.builds(complex, real, real) if name.startswith("complex") else real
 
 
+ONE_PART = (np.array([complex(1, math.nan), complex(0, math.nan)]), np.array([complex(0, math.nan)] * 2))
+
+
 @given(pairs(), st.none() | st.floats(0, 10), st.none() | st.floats(0, 1))
+@example(ONE_PART, None, None)
 def test_agrees_with_the_slow_reference(both: tuple[Any, Any], atol: float | None, rtol: float | None) -> None:
     actual, expected = both
     tolerance = Tolerance(atol=atol, rtol=rtol)
@@ -195,6 +199,14 @@ def test_parts_of_complex_numbers_have_their_own_pattern() -> None:
     expected = np.array([complex(math.nan, 1), complex(1, math.inf)])
     assert one(expected, expected).signature is None
     assert one(expected[::-1], expected).signature == "NaN or infinity differs"
+
+
+def test_the_finite_part_of_a_complex_number_is_compared_beside_a_nan_or_an_infinity() -> None:
+    found = one(*ONE_PART).comparisons[0]
+    assert (found.mismatched, found.worst_index) == (1, (0,))
+    one_infinite = np.array([complex(math.inf, 2)])
+    assert one(one_infinite + 1e-6j, one_infinite).signature is None
+    assert one(one_infinite + 1j, one_infinite).signature == "values differ"
 
 
 def test_both_zeros_are_equal() -> None:

@@ -14,7 +14,10 @@ def same(actual: Any, expected: Any, *, atol: float, rtol: float) -> bool:
     """Whether one element passes; Python's own numbers on both sides."""
     if isinstance(expected, complex):
         if not (cmath.isfinite(actual) and cmath.isfinite(expected)):
-            return all(_same_part(a, e) for a, e in ((actual.real, expected.real), (actual.imag, expected.imag)))
+            parts = ((actual.real, expected.real), (actual.imag, expected.imag))
+            if not all(_same_part(a, e) for a, e in parts):
+                return False
+            actual, expected = (complex(*each) for each in zip(*map(_comparable, parts), strict=True))
         return bool(abs(actual - expected) <= atol + rtol * abs(expected))
     if isinstance(expected, float):
         if not (math.isfinite(actual) and math.isfinite(expected)):
@@ -27,6 +30,11 @@ def _same_part(actual: float, expected: float) -> bool:
     if math.isfinite(actual) and math.isfinite(expected):
         return True
     return (math.isnan(actual) and math.isnan(expected)) or actual == expected
+
+
+def _comparable(part: tuple[float, float]) -> tuple[float, float]:
+    """A part of a complex number where it is finite on both sides, elsewhere nothing to compare: its pattern was."""
+    return part if all(map(math.isfinite, part)) else (0.0, 0.0)
 
 
 def elements(array: np.ndarray[Any, Any]) -> Iterator[Any]:
