@@ -18,6 +18,9 @@ from schemas.matrix import Matrix
 from schemas.record import ShardResults
 from schemas.report import ReportHead, ShardEntry
 
+#: Records from which on a process for the workbook gains more than its start takes.
+_MANY = 200
+
 
 def write_shard(folder: Path, results: ShardResults, matrix: Matrix | None) -> None:
     """Writes the report files into ``folder``. ``matrix`` is None for a run that no matrix asked for ("unplanned").
@@ -41,7 +44,7 @@ def write_shard(folder: Path, results: ShardResults, matrix: Matrix | None) -> N
             red = view.head.red or any(problem.red for problem in problems)
             head = msgspec.structs.replace(view.head, ops=found.ops.summary(), problems=problems, red=red)
             view = View(head, view.records, found.ops)
-        write_all(view, folder)
+        write_all(view, folder, at_once=len(view.records) >= _MANY)
 
 
 def shard_view(results: ShardResults, matrix: Matrix | None) -> View:

@@ -15,7 +15,7 @@ from e2eshard.commands import child
 from runner.memory import children
 from runner.process import adopt_orphans, end_strays, tail
 from runner.protocol import Job
-from runner.wire import PACKET, REPLIES, Ended, Forked, Kill, Ready, SayInto, Start
+from runner.wire import PACKET, REPLIES, Ended, Forked, Kill, Ready, SayInto, Start, in_memory
 from schemas.errors import CannotStartError
 
 #: Runs every case; tests put a function that injects faults in its place (`E2ESHARD_TEST_WORKER=module:function`).
@@ -94,13 +94,13 @@ class Zygote:
         self._end()
 
     def start(self, number: int, job: Job, log: pathlib.Path) -> int:
-        """Ask for a process for ``job``; the reading end of its event pipe. Raises ZygoteLostError."""
+        """Ask for a process for ``job``; the reading end of its event pipe. Raises OSError and ZygoteLostError."""
         reader, writer = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(reader, False)
-        message = msgspec.json.encode(Start(number=number, job=msgspec.Raw(msgspec.json.encode(job)), log=str(log)))
         try:
-            self._send(message, writer)
-        except ZygoteLostError:
+            with in_memory(msgspec.json.encode(job)) as file:
+                self._send(msgspec.json.encode(Start(number=number, log=str(log))), writer, file.fileno())
+        except (OSError, ZygoteLostError):
             os.close(reader)
             raise
         finally:
@@ -149,10 +149,10 @@ class Zygote:
                 log.write(self._early.read_bytes())
             self._early = None
 
-    def _send(self, message: bytes, descriptor: int | None = None) -> None:
+    def _send(self, message: bytes, *descriptors: int) -> None:
         self._link.settimeout(_EXIT_PATIENCE)
         try:
-            socket.send_fds(self._link, [message], [] if descriptor is None else [descriptor])
+            socket.send_fds(self._link, [message], descriptors)
         except OSError as error:
             raise ZygoteLostError from error
         finally:

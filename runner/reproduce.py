@@ -7,11 +7,17 @@ import pathlib
 import shlex
 
 from e2eshard.commands import command
+from runner.bundle.resumption import Resumption
 from runner.options import Options
 from runner.overrides import as_options
 from schemas.case import Case
 from schemas.words import Lowering, Mode
 from suites.manifest import ADHOC
+
+
+def command_of(case: Case, resumed: Resumption | None, options: Options) -> str:
+    """The command that runs a case of this run alone: by its name, or by the bundle from which it goes on."""
+    return reproduce_command(case, options) if resumed is None else bundle_command(resumed.named, options)
 
 
 def reproduce_command(case: Case, options: Options) -> str:

@@ -26,12 +26,11 @@ from runner.ofcase import expecting, stages_of_case, worker_for
 from runner.options import Engine, Options
 from runner.order import in_order, jobs_at_a_time, limits_of
 from runner.outcome import Outcome, hindrance_of
-from runner.pool import Zygote
 from runner.progress import Progress, Tally, make_progress
 from runner.protocol import Caching, Ending, Event, Job, OpByOp, Toolchain
 from runner.quarantine import Quarantine
 from runner.reports import load_ahead, results_of, write_reports
-from runner.reproduce import bundle_command, reproduce_command
+from runner.reproduce import command_of
 from runner.resume import left_to_do, load_resumable
 from runner.retry import Reruns, doubtful
 from runner.running import Limits, RunningCase
@@ -264,10 +263,11 @@ class ShardRun:
             stack.enter_context(Room(default_store(), 0).in_use())
             worker = self._worker([*real, *self._doubtful()])  # loads what they need while the sources are made
             zygote = stack.enter_context(zygote_for(self._folder.zygote_log, worker))
-            ready = self._supply(real, stopped)
+            observer, planned = self._plan(self._supply(real, stopped))  # and while it loads
             zygote.wait_ready()
             load_ahead()
-            stop = self._first_runs(zygote, ready, jobs=jobs, deadline=deadline, stopped=stopped)
+            scheduler = Scheduler(zygote, observer or self, jobs=jobs, deadline=deadline, stopped=stopped)
+            stop = self._first_runs(scheduler, observer, planned)
             if stop is not Stop.DONE or not self._doubtful():
                 return stop
             self._sources.find(self._doubtful(), stopped)
@@ -276,18 +276,20 @@ class ShardRun:
             stop = scheduler.run(self._planned(self._doubtful()))
             return Stop.INTERRUPTED if stop is Stop.INTERRUPTED else Stop.DONE  # every case has its record by now
 
-    def _first_runs(
-        self, zygote: Zygote, ready: Sequence[Case], *, jobs: int, deadline: float, stopped: Callable[[], bool]
-    ) -> Stop:
+    def _plan(self, ready: Sequence[Case]) -> tuple[Batches | None, list[Planned]]:
+        """What is to be run, in its order, and who observes batches where there are any."""
         if self._lane is None:
-            return Scheduler(zygote, self, jobs=jobs, deadline=deadline, stopped=stopped).run(self._planned(ready))
+            return None, self._planned(ready)
         observer = Batches(self, self._lane, self._folder)
-        scheduler = Scheduler(zygote, observer, jobs=jobs, deadline=deadline, stopped=stopped)
-        observer.later = scheduler.add
         plan = self._lane.plan(ready, lambda case: self._sources.of(case).path, self.limits)
-        alone = (*plan.alone, *observer.refused(plan.refused))
-        stop = scheduler.run([*plan.batches, *self._planned(alone)])
-        self._lane.close(self._records.values())
+        return observer, [*plan.batches, *self._planned((*plan.alone, *observer.refused(plan.refused)))]
+
+    def _first_runs(self, scheduler: Scheduler, observer: Batches | None, planned: Sequence[Planned]) -> Stop:
+        if observer is not None:
+            observer.later = scheduler.add
+        stop = scheduler.run(planned)
+        if self._lane is not None:
+            self._lane.close(self._records.values())
         return stop
 
     def _planned(self, cases: Sequence[Case]) -> list[Planned]:
@@ -306,10 +308,7 @@ class ShardRun:
         return devices.probe(self._toolchain, self._batch.target, (Stage.COMPILED_INFERENCE,)).hindrance
 
     def _reproduce(self, case: Case) -> str:
-        resumed = self._batch.bundles.get(case.id)
-        if resumed is not None:
-            return bundle_command(resumed.named, self._options)
-        return reproduce_command(case, self._options)
+        return command_of(case, self._batch.bundles.get(case.id), self._options)
 
     def _worker(self, cases: Sequence[Case]) -> str:
         return worker_for(cases, self._stages)

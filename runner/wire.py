@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from typing import BinaryIO
+
 import msgspec
 
-#: The largest message: a job with all its flags is about 2 KiB.
-PACKET = 1024 * 1024
+#: The largest message; all that grows with a job is in a file of its own.
+PACKET = 64 * 1024
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="start"):
-    """Fork a process for one case. The packet carries one file descriptor: the writing end of its event pipe."""
+    """Fork a process for one case.
+
+    The packet carries two file descriptors: the writing end of its event pipe, and a file in memory that holds its
+    ``protocol.Job`` as JSON. A batch's job may be larger than what the kernel lets a packet hold
+    (``net.core.wmem_max``, 208 KiB where nobody has changed it).
+    """
 
     number: int
-    job: msgspec.Raw  # a protocol.Job, decoded in the case's own process only
     log: str  # file for the case process' own output
 
 
@@ -52,3 +60,14 @@ Reply = Ready | Forked | Ended
 
 REQUESTS: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
 REPLIES: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(Reply)
+
+
+def in_memory(content: bytes) -> BinaryIO:
+    """A file without a name that holds ``content``, at its beginning; raises OSError."""
+    file = os.fdopen(os.memfd_create("job"), "r+b")
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(file)
+        file.write(content)
+        file.seek(0)
+        stack.pop_all()
+    return file

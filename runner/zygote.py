@@ -55,7 +55,7 @@ class _Zygote:
 
     def _obey(self) -> bool:
         """One request; False when the scheduler is gone."""
-        data, ancillary, _, _ = self._link.recvmsg(PACKET, socket.CMSG_SPACE(4))
+        data, ancillary, _, _ = self._link.recvmsg(PACKET, socket.CMSG_SPACE(2 * array.array("i").itemsize))
         if not data:
             return False
         fds = array.array("i")
@@ -68,18 +68,19 @@ class _Zygote:
         elif isinstance(request, SayInto):
             _say_into(request.log)
         else:
-            self._fork(request, fds[0])
+            self._fork(request, *fds)
         return True
 
-    def _fork(self, start: Start, events: int) -> None:
+    def _fork(self, start: Start, events: int, job: int) -> None:
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
             self._link.close()
             for handle in self._handles:
                 os.close(handle)
-            run_case(self._worker, start, events, parent)  # never returns
+            run_case(self._worker, start, events, job, parent)  # never returns
         os.close(events)
+        os.close(job)
         handle = os.pidfd_open(pid)
         self._pids[start.number] = pid
         self._handles[handle] = start.number

@@ -96,7 +96,7 @@ def test_every_case_is_in_one_batch_and_families_never_mix(drawn: list[tuple[byt
 
 
 @pytest.mark.parametrize(
-    ("cases", "compiled", "at_once", "sizes"),
+    ("cases", "at", "at_once", "sizes"),
     [
         (10, "", True, [10]),
         (40, "", True, [12, 12, 12, 4]),
@@ -105,13 +105,21 @@ def test_every_case_is_in_one_batch_and_families_never_mix(drawn: list[tuple[byt
         (400, "", True, [36] * 11 + [4]),
         (36, "m", True, [9, 9, 9, 9]),
         (36, "m", False, [36]),
-        (400, "m", True, [48] * 8 + [16]),
+        (190, "m", True, [48] * 3 + [46]),
+        (400, "m", True, [34] * 11 + [26]),
+        (100, "m", False, [48, 48, 4]),
+        (380, "known m", True, [95] * 4),
+        (400, "known m", True, [50] * 8),
+        (840, "known m", True, [70] * 12),
+        (200, "known m", False, [96, 96, 8]),
     ],
 )
 def test_few_cases_are_spread_where_several_batches_run_at_a_time(
-    cases: int, compiled: str, at_once: bool, sizes: list[int]
+    cases: int, at: str, at_once: bool, sizes: list[int]
 ) -> None:
-    members = [Member(case=a_case(id=f"s/cpu/{n}@onnx"), source="s", compiled=compiled) for n in range(cases)]
+    *key, compiled = at.split() or [""]
+    ids = [f"s/cpu/{n}@onnx" for n in range(cases)]
+    members = [Member(case=a_case(id=each), source="s", compiled=compiled, key="".join(key)) for each in ids]
     candidates = [Candidate(member=each, family=b"", seconds=0.3) for each in members]
     assert [len(each.members) for each, _ in batches(candidates, "", at_once=at_once)] == sizes
 

@@ -5,6 +5,7 @@ Who is no longer there, or has failed since, has left its arguments: a call want
 
 from __future__ import annotations
 
+import encodings.cp437  # noqa: F401 - the names in a ZIP file; here it is loaded once, before any fork
 import io
 import pathlib
 import time

@@ -19,8 +19,10 @@ BATCHES, FEWEST, FEWEST_RUNS = 4, 12, 8
 SECONDS = 40.0
 #: A small model counts for no more than this: nobody has measured it yet, or it was slow once.
 MOST = 2.0
-#: Members of a batch whose modules are all compiled.
-RUNS = 48
+#: Members of a batch whose modules are all compiled: its process, its device and their ends are as much as some twenty.
+RUNS = 96
+#: Where they were compiled elsewhere, have never run, and a crash may have cost minutes of a device.
+BUILT = 48
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,11 +45,16 @@ def batches(candidates: Sequence[Candidate], store: str, *, at_once: bool = True
         groups[each.family, each.member.case.expectation is not None, bool(each.member.compiled)].append(each)
     for (*_, warm), found in sorted(groups.items()):
         ordered = sorted(found, key=_by_module if warm else _by_name)
-        most, fewest = (RUNS, FEWEST_RUNS) if warm else (MODULES, FEWEST)
-        fair = max(fewest, math.ceil(len(found) / BATCHES)) if at_once else most
-        for part in _parts(ordered, min(most, fair)):
+        most = MODULES if not warm else RUNS if ordered[0].member.key else BUILT
+        for part in _parts(ordered, _size(len(found), most, warm=warm) if at_once else most):
             batch = Batch(members=tuple(each.member for each in part), store=store)
             yield batch, sum(each.seconds for each in part)
+
+
+def _size(count: int, most: int, *, warm: bool) -> int:
+    """Members of a batch, so that each processor has one; where all is compiled, as many as another, as they are equal."""
+    turns = math.ceil(count / (BATCHES * most)) if warm else 1
+    return min(most, max(FEWEST_RUNS if warm else FEWEST, math.ceil(count / (BATCHES * turns))))
 
 
 def turn(formed: tuple[Batch, float]) -> tuple[bool, float]:

@@ -33,7 +33,8 @@ def external_files(model: pathlib.Path) -> tuple[pathlib.Path, ...]:
 
 def load_values(folder: pathlib.Path, prefix: str, values: Sequence[Any]) -> tuple[Array, ...]:
     """The tensors ``<prefix>_<n>.pb``, as many as ``values`` has; raises ValueError for another kind or count."""
-    files = sorted(folder.glob(f"{prefix}_*.pb"), key=lambda path: int(path.stem.rpartition("_")[2]))
+    stored = (path for path in folder.iterdir() if path.name.startswith(f"{prefix}_") and path.suffix == ".pb")
+    files = sorted(stored, key=lambda path: int(path.stem.rpartition("_")[2]))
     if len(files) != len(values):
         msg = f"{len(files)} stored {prefix}s where the model has {len(values)}"
         raise ValueError(msg)

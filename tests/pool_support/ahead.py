@@ -1,11 +1,13 @@
-"""A worker that loads nothing but says that it did, and runs no case."""
+"""A worker that loads nothing but says that it did, and runs no case: it says how large its job is."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
 
-from runner.protocol import Event, Job
+from runner.protocol import Event, Finished, Job, StageEnded
+from schemas.record import ErrorInfo, StageResult
+from schemas.words import Stage, StageStatus
 
 
 def preload() -> None:
@@ -14,5 +16,7 @@ def preload() -> None:
 
 
 def run(job: Job, emit: Callable[[Event], None]) -> None:
-    """No case is ever run."""
-    raise NotImplementedError(job, emit)
+    """The number of the job's compile flags as the signature of a failed stage, and the last word."""
+    result = StageResult(stage=Stage.SETUP, status=StageStatus.FAIL)
+    emit(StageEnded(result=result, error=ErrorInfo(signature=str(len(job.case.compile_flags)))))
+    emit(Finished())
