@@ -52,7 +52,7 @@ def batches(candidates: Sequence[Candidate], store: str, *, at_once: bool = True
 
 
 def _size(count: int, most: int, *, warm: bool) -> int:
-    """Members of a batch, so that each processor has one; where all is compiled, as many as another, as they are equal."""
+    """Members of a batch, so that each processor has one; where all is compiled, and equal, as many as another."""
     turns = math.ceil(count / (BATCHES * most)) if warm else 1
     return min(most, max(FEWEST_RUNS if warm else FEWEST, math.ceil(count / (BATCHES * turns))))
 
