@@ -44,7 +44,7 @@ def write_shard(folder: Path, results: ShardResults, matrix: Matrix | None) -> N
             red = view.head.red or any(problem.red for problem in problems)
             head = msgspec.structs.replace(view.head, ops=found.ops.summary(), problems=problems, red=red)
             view = View(head, view.records, found.ops)
-        write_all(view, folder, at_once=len(view.records) >= _MANY)
+        write_all(view, folder, by_two=len(view.records) >= _MANY)
 
 
 def shard_view(results: ShardResults, matrix: Matrix | None) -> View:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from results.beside import beside
+from results.beside import at_once
 from results.journal import OPS
 from results.view import View
 
@@ -18,32 +19,35 @@ if TYPE_CHECKING:
 _LONGEST = "report.xlsx"
 
 
-def write_all(view: View, folder: Path, *, at_once: bool = False) -> tuple[Path, ...]:
+def write_all(view: View, folder: Path, *, by_two: bool = False) -> tuple[Path, ...]:
     """The files written. Each is made beside its final name and moved there, so that a kill leaves no half file.
 
-    ``at_once``: the workbook by a process of its own, which takes as much memory again. Not with operations: their
+    ``by_two``: the workbook by a process of its own, which takes as much memory again. Not with operations: their
     database is ours alone.
     """
     from results.writers.ops_json import write_folder  # noqa: PLC0415  (openpyxl takes 0.2 s to import)
     from results.writers.registry import OP_WRITERS, WRITERS  # noqa: PLC0415
 
     folder.mkdir(parents=True, exist_ok=True)
+    for draft in folder.glob(".*.part"):  # of one that was killed
+        draft.unlink(missing_ok=True)
     writers = {**WRITERS, **(OP_WRITERS if view.ops is not None else {})}
-    making = {name: partial(_write, writer, view, folder / name) for name, writer in writers.items()}
-    with beside(making.pop(_LONGEST)) if at_once and view.ops is None else contextlib.nullcontext():
-        for make in making.values():
-            make()
+    if by_two and view.ops is None:
+        others = [name for name in writers if name != _LONGEST]
+        at_once(partial(_write, writers, others, view, folder), partial(_write, writers, [_LONGEST], view, folder))
+    else:
+        _write(writers, writers, view, folder)
     for name in OP_WRITERS if view.ops is None else ():
         (folder / name).unlink(missing_ok=True)  # of an earlier report
     write_folder(view, folder / OPS)
     return tuple(folder / name for name in writers)
 
 
-def _write(writer: Writer, view: View, final: Path) -> None:
-    draft = final.with_name(f".{final.name}.part")
-    draft.unlink(missing_ok=True)  # somebody who was not ended may still be writing there
-    try:
-        writer.write(view, draft)
-        draft.replace(final)
-    finally:
-        draft.unlink(missing_ok=True)
+def _write(writers: Mapping[str, Writer], names: Iterable[str], view: View, folder: Path) -> None:
+    for name in names:
+        draft = folder / f".{name}.{os.getpid()}.part"  # nobody else's, if one that should be dead still writes
+        try:
+            writers[name].write(view, draft)
+            draft.replace(folder / name)
+        finally:
+            draft.unlink(missing_ok=True)

@@ -12,8 +12,8 @@ from typing import NoReturn
 
 import msgspec
 
+from e2eshard.ending import die_with_parent
 from runner.memory import limit_this_process
-from runner.process import die_with_parent
 from runner.protocol import Event, Failed, Finished, Job, Passed, StageEnded, StageStarted
 from runner.wire import Start
 from schemas.record import ErrorInfo, StageResult
@@ -22,15 +22,15 @@ from schemas.words import Stage, StageStatus
 Worker = Callable[[Job, Callable[[Event], None]], None]
 
 _EXIT_BUG = 70
-_HELD = 8  # ended members of a batch that a crash of its process may take with it, to be run again alone
+_HELD = 8  # ended members of a batch that are told at once; a crash takes those before with it, to be run alone
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class _Emitter:
     """Writes events into the pipe, and remembers which stage is running and whether the last word was said.
 
-    Members of a batch that ended one after another are told together, so that the reader is not woken for each: by the
-    event that follows them, before anything else is begun, and by every eighth of them.
+    Members of a batch that ended one after another are told together, so that the reader is not woken for each: before
+    the next event of another kind, and thus before any module is compiled or called, and when there are eight.
     """
 
     def __init__(self, pipe: int) -> None:

@@ -14,10 +14,11 @@ from typing import NamedTuple
 import msgspec
 
 from e2eshard.commands import child
+from e2eshard.ending import die_with_parent
 from runner.closing import shown
 from runner.emit_forms import Answer, Form, Request
 from runner.options import Options
-from runner.process import die_with_parent, kill_group, signal_name, tail
+from runner.process import kill_group, signal_name, tail
 from runner.protocol import Job, Toolchain
 from runner.select import Batch
 from runner.supply import Sources, Supplier

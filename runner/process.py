@@ -17,7 +17,6 @@ import msgspec
 
 from runner.memory import children, high_water_bytes, oom_kills
 
-_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _FIRST_SAMPLE = 0.002  # seconds after the start; most runs of small models end within a few milliseconds
 _SAMPLE_EVERY, _AT_MOST_EVERY = 0.010, 0.1  # seconds
@@ -58,14 +57,6 @@ def signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:
         return f"signal {number}"
-
-
-def die_with_parent(parent: int) -> None:
-    """Ask the kernel to SIGKILL this process when ``parent`` dies (Linux ``prctl``; raises OSError)."""
-    if _LIBC.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
-    if os.getppid() != parent:  # it died before it was asked for
-        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def adopt_orphans() -> None:

@@ -147,6 +147,17 @@ class Scheduler:
         except ZygoteLostError:
             self._queue.appendleft(planned)  # it never began
             raise
+        except OSError as error:  # no descriptor or memory is left: fewer at a time from now on
+            self._queue.appendleft(planned)
+            self._jobs = len(self._running)
+            if self._jobs == 0:
+                self._report()
+                raise CannotStartError(
+                    f"no further case can be begun: {error.strerror or error}",
+                    "end what uses up the machine's memory or descriptors (ulimit -n), and go on with --resume",
+                ) from error
+            log.warning("no further case can be begun beside %d: %s", self._jobs, error.strerror or error)
+            return
         self._running[self._number] = RunningCase(job, planned.limits, pipe, now=begun, started=started)
 
     def _listen(self) -> None:

@@ -13,7 +13,8 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 import msgspec
 
 from e2eshard.commands import child
-from runner.process import die_with_parent, tail
+from e2eshard.ending import die_with_parent
+from runner.process import tail
 from runner.protocol import Prepared
 from schemas.case import Case, Source
 from schemas.codec import encode

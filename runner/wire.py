@@ -16,8 +16,8 @@ class Start(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="star
     """Fork a process for one case.
 
     The packet carries two file descriptors: the writing end of its event pipe, and a file in memory that holds its
-    ``protocol.Job`` as JSON. A batch's job may be larger than what the kernel lets a packet hold
-    (``net.core.wmem_max``, 208 KiB where nobody has changed it).
+    ``protocol.Job`` as JSON. A batch's job may be larger than what the kernel lets a packet hold (twice
+    ``net.core.wmem_max``: 416 KiB where nobody has changed it).
     """
 
     number: int

@@ -9,6 +9,7 @@ import onnx
 import pytest
 
 from runner.fast.known import Known, Refusal
+from runner.pool import WORKER_VARIABLE
 from runner.protocol import Failed, Finished
 from schemas.bundle import BUNDLE_FILE, Bundle
 from schemas.codec import decode
@@ -93,6 +94,22 @@ def test_what_is_known_to_be_refused_needs_no_process(suite: RealSuite) -> None:
     forced, said = run(suite, "--force-recompile")
     assert said.count("a batch of") == 2
     assert forced[REFUSED[0]].metrics[MODULES_COMPILED] == 1
+
+
+@pytest.mark.slow
+def test_what_is_known_to_be_refused_has_its_record_where_no_case_can_be_begun(suite: RealSuite) -> None:
+    expect(suite)
+    run(suite)
+    done = suite.run("--shard", "fakes/cpu/0", "--no-rerun", **{WORKER_VARIABLE: "no.such.module:run"})
+    assert done.returncode not in (0, 1)
+    assert "No module named 'no'" in done.stderr
+    assert suite.outcomes() == dict.fromkeys(REFUSED, "XFAIL")
+    resumed, said = run(suite, "--resume")
+    assert {name: each.outcome for name, each in resumed.items()} == {
+        **dict.fromkeys(REFUSED, Outcome.XFAIL),
+        **dict.fromkeys(PASSING, Outcome.PASS),
+    }
+    assert said.count("a batch of 3") == 1
 
 
 @pytest.mark.slow

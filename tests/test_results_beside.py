@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import openpyxl
@@ -12,6 +14,7 @@ import pytest
 
 from results.shard import _MANY, shard_view
 from results.write import write_all
+from results.writers.registry import WRITERS
 from schemas.codec import encode
 from tests.results_support.build import key, record, shard_results
 
@@ -19,80 +22,157 @@ ROOT = Path(__file__).parent.parent
 TWO = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="a second processor")
 HEAD = """
 import os, pathlib, signal, sys, threading, time
-from results.beside import beside
+from results.beside import at_once
 
 ours, folder = os.getpid(), pathlib.Path(sys.argv[1])
 def mine(): return os.getpid() == ours
-def leave(): folder.joinpath("mine" if mine() else "other").write_text(str(os.getpid()))
+def leave(name): folder.joinpath(name + (" here" if mine() else " there")).write_text(str(os.getpid()))
+def wait(name):
+    until = time.monotonic() + 30
+    while not folder.joinpath(name).exists():
+        assert time.monotonic() < until
+        time.sleep(0.001)
+def children(): return pathlib.Path(f"/proc/self/task/{ours}/children").read_text().split()
 """
 
 
-def left(folder: Path, code: str, *, ends: str = "") -> dict[str, str]:
+def program(folder: Path, code: str) -> list[str]:
+    return [sys.executable, "-c", HEAD + code, str(folder)]
+
+
+def left(folder: Path, code: str, *, ends: str = "") -> set[str]:
     """What a program of one thread leaves in the folder; it must end well, or with an error that says ``ends``."""
-    done = subprocess.run(
-        [sys.executable, "-c", HEAD + code, str(folder)], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(program(folder, code), cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode == 0) == (not ends), done.stderr
     assert ends in done.stderr
-    assert done.stderr.count("Traceback") <= 1, "the other process says nothing of its own"
-    return {path.name: path.read_text() for path in folder.iterdir()}
+    return {path.name for path in folder.iterdir()}
 
 
 @TWO
 def test_both_go_on_at_the_same_time(tmp_path: Path) -> None:
-    found = left(
-        tmp_path,
-        """
-def work():
-    leave()
-    while not folder.joinpath("body").exists(): time.sleep(0.001)
-with beside(work):
-    while not folder.joinpath("other").exists(): time.sleep(0.001)
-    folder.joinpath("body").write_text(str(ours))
-assert not pathlib.Path(f"/proc/self/task/{ours}/children").read_text()
-""",
-    )
-    assert set(found) == {"other", "body"}
-    assert found["other"] != found["body"]
+    code = """
+def first():
+    wait("second there")
+    leave("first")
+def second():
+    leave("second")
+    wait("first here")
+at_once(first, second)
+assert not children()
+"""
+    assert left(tmp_path, code) == {"first here", "second there"}
 
 
 @TWO
 @pytest.mark.parametrize("end", ["os.kill(os.getpid(), signal.SIGKILL)", "raise OSError('full')", "sys.exit(3)"])
 def test_what_the_other_could_not_do_is_done_here(tmp_path: Path, end: str) -> None:
     code = f"""
-def work():
-    leave()
+def second():
+    leave("second")
     if not mine(): {end}
-with beside(work): pass
+at_once(lambda: leave("first"), second)
+assert not children()
 """
-    assert set(left(tmp_path, code)) == {"other", "mine"}
+    assert left(tmp_path, code) == {"first here", "second there", "second here"}
+
+
+@TWO
+def test_another_that_never_ends_is_ended(tmp_path: Path) -> None:
+    code = """
+import results.beside
+results.beside._PATIENCE = results.beside._END_PATIENCE = 0.2
+def second():
+    if not mine():
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        time.sleep(600)
+    leave("second")
+at_once(lambda: None, second)
+assert not children()
+"""
+    assert left(tmp_path, code) == {"second here"}
 
 
 @TWO
 def test_what_cannot_be_done_at_all_is_our_error(tmp_path: Path) -> None:
     code = """
-def work():
-    leave()
+def second():
+    leave("second")
     raise OSError("no room")
-with beside(work): pass
+at_once(lambda: leave("first"), second)
 """
-    assert set(left(tmp_path, code, ends="OSError: no room")) == {"other", "mine"}
+    assert left(tmp_path, code, ends="OSError: no room") == {"first here", "second there", "second here"}
 
 
 @TWO
-def test_an_error_of_ours_ends_the_other(tmp_path: Path) -> None:
+def test_room_that_the_other_took_is_there_again(tmp_path: Path) -> None:
+    """The first piece finds the disk full while the other has its draft there; alone it does not."""
     code = """
-def work():
-    leave()
-    time.sleep(60)
-try:
-    with beside(work):
-        while not folder.joinpath("other").exists(): time.sleep(0.001)
-        raise ValueError("ours")
-finally:
-    assert not pathlib.Path(f"/proc/self/task/{ours}/children").read_text()
+def first():
+    if not folder.joinpath("first tried").exists():
+        folder.joinpath("first tried").write_text("")
+        wait("draft there")
+    if folder.joinpath("draft there").exists(): raise OSError("full")
+    leave("first")
+def second():
+    if mine(): return leave("second")
+    try:
+        leave("draft")
+        time.sleep(600)
+    finally:
+        folder.joinpath("draft there").unlink()
+at_once(first, second)
+assert not children()
 """
-    assert set(left(tmp_path, code, ends="ValueError: ours")) == {"other"}
+    assert left(tmp_path, code) == {"first tried", "first here", "second here"}
+
+
+@TWO
+@pytest.mark.parametrize("error", ["ValueError", "KeyboardInterrupt"])
+def test_another_error_of_ours_ends_the_other(tmp_path: Path, error: str) -> None:
+    code = f"""
+def first():
+    wait("draft there")
+    raise {error}("ours")
+def second():
+    try:
+        leave("draft")
+        time.sleep(600)
+    finally:
+        folder.joinpath("draft there").unlink()
+try:
+    at_once(first, second)
+finally:
+    assert not children()
+"""
+    assert left(tmp_path, code, ends=f"{error}: ours") == set()
+
+
+@TWO
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("late", [False, True], ids=["while both work", "while ours waits"])
+def test_the_other_ends_with_us(tmp_path: Path, how: signal.Signals, late: bool) -> None:
+    code = f"""
+def first():
+    wait("draft there")
+    leave("first")
+    if not {late}: time.sleep(600)
+def second():
+    try:
+        leave("draft")
+        time.sleep(600)
+    finally:
+        folder.joinpath("draft there").unlink()
+at_once(first, second)
+"""
+    with subprocess.Popen(program(tmp_path, code), cwd=ROOT, stdout=subprocess.PIPE) as ours:
+        until = time.monotonic() + 30
+        while not (tmp_path / "first here").exists():
+            assert time.monotonic() < until
+            time.sleep(0.001)
+        time.sleep(0.05 if late else 0)
+        ours.send_signal(how)
+        assert ours.communicate(timeout=30) == (b"", None), "the other holds our output until it ends"
+    assert [path.name for path in tmp_path.iterdir()] == ["first here"]
 
 
 @pytest.mark.parametrize(
@@ -101,17 +181,20 @@ finally:
         "os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])",
         "threading.Thread(target=time.sleep, args=[60], daemon=True).start()",
         "def full(): raise BlockingIOError('no further process')\nos.fork = full",
+        "def full(pid): raise OSError('no further descriptor')\nos.pidfd_open = full",
     ],
-    ids=["one processor", "another thread", "no further process"],
+    ids=["one processor", "another thread", "no further process", "no further descriptor"],
 )
 def test_where_there_can_be_no_other_it_is_done_here_afterwards(tmp_path: Path, before: str) -> None:
     code = f"""
 {before}
-with beside(leave):
-    assert not list(folder.iterdir())
-    folder.joinpath("body").write_text("")
+def second():
+    wait("first here")
+    leave("second")
+at_once(lambda: leave("first"), second)
+assert not children()
 """
-    assert set(left(tmp_path, code)) == {"body", "mine"}
+    assert left(tmp_path, code) - {"second there"} == {"first here", "second here"}
 
 
 @TWO
@@ -128,12 +211,15 @@ from schemas.codec import decode
 from schemas.record import ShardResults
 forks, fork = [], os.fork
 os.fork = lambda: forks.append(1) or fork()
+folder.parent.joinpath("two").mkdir()
+folder.parent.joinpath("two", ".report.xlsx.1.part").write_text("of one that was killed")
 write_shard(folder.parent / "two", decode((folder.parent / "results").read_bytes(), ShardResults), None)
 assert forks == [1]
 """,
     )
     write_all(shard_view(results, None), one)
     names = {path.name for path in one.iterdir()}
+    assert names == set(WRITERS)
     assert names == {path.name for path in two.iterdir()}
     for name in names - {"report.xlsx"}:
         assert (one / name).read_bytes() == (two / name).read_bytes()

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pathlib
 import signal
 import time
 import uuid
+from typing import BinaryIO
 
 import pytest
 
+from runner import pool
 from runner.protocol import Ending, Finished, StageEnded, StageStarted
 from runner.running import Limits
+from runner.wire import in_memory
+from schemas.errors import CannotStartError
 from schemas.words import Stage, StageStatus
 from tests.runner_support.build import marked, run_faults
 from tests.runner_support.faults import MARKER
@@ -155,6 +160,39 @@ def test_a_cases_output_goes_to_its_own_log(tmp_path: pathlib.Path) -> None:
 
 def descriptors() -> set[str]:
     return {entry.name for entry in os.scandir("/proc/self/fd")}
+
+
+def test_where_nothing_is_left_for_a_further_case_fewer_run_at_a_time(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def full_once(content: bytes) -> BinaryIO:
+        asked.append(len(content))
+        if len(asked) == 3:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return in_memory(content)
+
+    monkeypatch.setattr(pool, "in_memory", full_once)
+    recorder, stop = run_faults(tmp_path, ["naps-1", "naps-2", "passes-3", "passes-4", "naps-5"], jobs=3)
+    assert not stop
+    assert set(recorder.endings) == {"naps-1", "naps-2", "passes-3", "passes-4", "naps-5"}
+    assert all(isinstance(events[-1], Finished) for _, events in recorder.endings.values())
+    assert recorder.most_at_once == 2
+    assert len(asked) == 6
+
+
+def test_where_nothing_is_left_for_any_case_the_run_ends_and_says_how_to_go_on(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(content: bytes) -> BinaryIO:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory", len(content))
+
+    monkeypatch.setattr(pool, "in_memory", full)
+    before = descriptors()
+    with pytest.raises(CannotStartError, match=r"no further case can be begun: Cannot allocate(.|\n)*--resume"):
+        run_faults(tmp_path, ["passes-1", "passes-2"])
+    assert descriptors() == before
 
 
 def test_no_descriptor_is_left_open(tmp_path: pathlib.Path) -> None:

@@ -100,6 +100,6 @@ def with_jobs(batch: Batch, first: Job, job_of: Callable[[Case], Job]) -> Batch:
         msgspec.structs.replace(job, folder=str(pathlib.Path(first.folder) / str(number)), keep=False)
         for number, job in enumerate(jobs)
     )
-    file = pathlib.Path(first.folder) / "jobs.json"  # too much for a message to the zygote
+    file = pathlib.Path(first.folder) / "jobs.json"  # beside what all of them share
     file.write_bytes(msgspec.json.encode(tuple(own)))
     return msgspec.structs.replace(batch, jobs=str(file))

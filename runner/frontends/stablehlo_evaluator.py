@@ -18,9 +18,9 @@ from jaxlib.mlir._mlir_libs import _jax_mlir_ext
 from jaxlib.mlir.dialects import chlo, func, stablehlo
 from jaxlib.mlir.passmanager import PassManager
 
+from e2eshard.ending import die_with_parent
 from runner.frontends.stablehlo_plain import make_plain
 from runner.frontends.stablehlo_wire import Ask, Tensor, Told, read_message, write_message
-from runner.process import die_with_parent
 from runner.tensors import MLIR_TYPES, Array
 
 _REFINE = (

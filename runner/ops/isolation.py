@@ -16,8 +16,9 @@ from typing import NoReturn
 
 import msgspec
 
+from e2eshard.ending import die_with_parent
 from runner.memory import children, descendants, high_water_bytes, oom_kills, resident_bytes
-from runner.process import adopt_orphans, die_with_parent, end_strays, kill_group
+from runner.process import adopt_orphans, end_strays, kill_group
 
 _TICK = 0.02  # seconds between two looks at clock and memory
 _STRAY_PATIENCE = 2.0

@@ -18,11 +18,11 @@ from typing import IO, Any
 
 import msgspec
 
+from e2eshard.ending import die_with_parent
 from runner.bundle import arrays
 from runner.failures import classify
 from runner.memory import high_water_bytes
 from runner.ortep.messages import REQUESTS, Answer, Doing, Open, Opened, Ran, Refused, Request, Run
-from runner.process import die_with_parent
 
 
 class Host:

@@ -20,8 +20,8 @@ from typing import IO, NoReturn
 
 import numpy as np
 
+from e2eshard.ending import die_with_parent
 from runner.memory import SPARE, name_this_process
-from runner.process import die_with_parent
 from runner.tensors import Array
 from runner.work import SECONDS, Golden, Predictable, Work
 from schemas.words import Depth, Path, Stage
