@@ -6,7 +6,7 @@ import contextlib
 import os
 import select
 import signal
-import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from typing import NoReturn
@@ -14,7 +14,6 @@ from typing import NoReturn
 from e2eshard.ending import die_with_parent
 
 _PATIENCE = 120.0  # seconds that the other process may need after ours is done
-_END_PATIENCE = 5.0  # seconds for it to tidy up
 
 
 def at_once(ours: Callable[[], None], other: Callable[[], None]) -> None:
@@ -23,74 +22,68 @@ def at_once(ours: Callable[[], None], other: Callable[[], None]) -> None:
     What that process could not do, whatever the reason, is done again here; and where ours raises OSError, all of it,
     one after the other: the room that the other took on a disk may be what was missing. Without a second processor,
     or with a second Python thread, whose locks nobody in a fork would open again, there is no other process. It ends
-    with this one.
+    with this one; what it has put into the folder for temporary files goes with it, a file that it was writing
+    elsewhere stays.
     """
-    try:
-        with _forked(other) as is_done:
+    done = False
+    with contextlib.suppress(OSError), _forked(other) as handle:
+        if handle is not None:
             ours()
-            if is_done():
+            done = True
+            if _is_well(handle):
                 return
-    except OSError:
+    if not done:
         ours()
     other()
 
 
 @contextlib.contextmanager
-def _forked(work: Callable[[], None]) -> Iterator[Callable[[], bool]]:
-    """Its process while the body runs, which may wait for it and ask whether the work is done; False without one."""
-    forked = _fork(work)
-    if forked is None:
-        yield lambda: False
+def _forked(work: Callable[[], None]) -> Iterator[int | None]:
+    """A handle of its process while the body runs; None where there is none. Raises OSError where nothing is begun."""
+    if len(os.sched_getaffinity(0)) < 2 or threading.active_count() > 1:  # noqa: PLR2004 - ours and the other
+        yield None
         return
-    pid, handle = forked
-    try:
-        yield lambda: _well(handle)
-    finally:
-        os.kill(pid, signal.SIGTERM)  # it is ours to reap: nobody else can have its number yet
-        if not _ends(handle, _END_PATIENCE):
-            os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        os.close(handle)
+    with tempfile.TemporaryDirectory(prefix="e2eshard-beside-", ignore_cleanup_errors=True) as scratch:
+        pid = _fork(work, scratch)
+        try:
+            handle = os.pidfd_open(pid)
+            with contextlib.closing(os.fdopen(handle, "rb", buffering=0)):
+                yield handle
+        finally:
+            os.kill(pid, signal.SIGKILL)  # it is ours to reap: nobody else can have its number yet
+            os.waitpid(pid, 0)
 
 
-def _well(handle: int) -> bool:
-    if not _ends(handle, _PATIENCE):
+def _is_well(handle: int) -> bool:
+    poll = select.poll()
+    poll.register(handle, select.POLLIN)
+    if not poll.poll(_PATIENCE * 1000):
         return False
     ended = os.waitid(os.P_PIDFD, handle, os.WEXITED | os.WNOWAIT)
     return ended is not None and (ended.si_code, ended.si_status) == (os.CLD_EXITED, 0)
 
 
-def _ends(handle: int, seconds: float) -> bool:
-    poll = select.poll()
-    poll.register(handle, select.POLLIN)
-    return bool(poll.poll(seconds * 1000))
-
-
-def _fork(work: Callable[[], None]) -> tuple[int, int] | None:
-    """The process that works and a handle of it; None where there is none."""
-    if len(os.sched_getaffinity(0)) < 2 or threading.active_count() > 1:  # noqa: PLR2004 - ours and the other
-        return None
+def _fork(work: Callable[[], None], scratch: str) -> int:
+    """The process that works. No signal finds it with our handlers, which would have it go on as we do."""
     parent = os.getpid()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         pid = os.fork()
-    except OSError:
-        return None
-    if pid == 0:
-        _work(work, parent)
-    try:
-        return pid, os.pidfd_open(pid)
-    except OSError:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        return None
+        if pid == 0:
+            _work(work, scratch, parent, before)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return pid
 
 
-def _work(work: Callable[[], None], parent: int) -> NoReturn:
+def _work(work: Callable[[], None], scratch: str, parent: int, mask: set[int]) -> NoReturn:
     status = 1
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: our process decides
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # its drafts are removed
-        die_with_parent(parent, signal.SIGTERM)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        die_with_parent(parent)
+        tempfile.tempdir = scratch
         work()
         status = 0
     finally:

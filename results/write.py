@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -29,12 +28,13 @@ def write_all(view: View, folder: Path, *, by_two: bool = False) -> tuple[Path, 
     from results.writers.registry import OP_WRITERS, WRITERS  # noqa: PLC0415
 
     folder.mkdir(parents=True, exist_ok=True)
-    for draft in folder.glob(".*.part"):  # of one that was killed
-        draft.unlink(missing_ok=True)
     writers = {**WRITERS, **(OP_WRITERS if view.ops is not None else {})}
     if by_two and view.ops is None:
         others = [name for name in writers if name != _LONGEST]
-        at_once(partial(_write, writers, others, view, folder), partial(_write, writers, [_LONGEST], view, folder))
+        try:
+            at_once(partial(_write, writers, others, view, folder), partial(_write, writers, [_LONGEST], view, folder))
+        finally:
+            _draft(folder, _LONGEST).unlink(missing_ok=True)  # of a process that was ended
     else:
         _write(writers, writers, view, folder)
     for name in OP_WRITERS if view.ops is None else ():
@@ -45,9 +45,13 @@ def write_all(view: View, folder: Path, *, by_two: bool = False) -> tuple[Path, 
 
 def _write(writers: Mapping[str, Writer], names: Iterable[str], view: View, folder: Path) -> None:
     for name in names:
-        draft = folder / f".{name}.{os.getpid()}.part"  # nobody else's, if one that should be dead still writes
+        draft = _draft(folder, name)
         try:
             writers[name].write(view, draft)
             draft.replace(folder / name)
         finally:
             draft.unlink(missing_ok=True)
+
+
+def _draft(folder: Path, name: str) -> Path:
+    return folder / f".{name}.part"

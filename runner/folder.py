@@ -26,6 +26,7 @@ log = logging.getLogger("runner.folder")
 #: What a run leaves in its folder; a fresh run removes exactly these and nothing that somebody else put there.
 _REPORTS = ("records.jsonl", "results.json", "junit.xml", "report.xlsx", "summary.md", "models.md")
 _LEAVINGS = (*_REPORTS, "partial.jsonl", "logs", "work", "again", "bundles", "emit", "build", OP_FOLDER)
+_BATCH = "batch"
 _USUAL = Rules(level=Cleanup.LARGE, limit=DEFAULT_LIMIT)
 
 
@@ -111,7 +112,7 @@ class ShardFolder:
     def make_batch(self) -> tuple[pathlib.Path, pathlib.Path]:
         """A batch's working folder and log folder, both empty."""
         self._batches += 1
-        name = f"batch-{os.getpid()}-{self._batches}"
+        name = f"{_BATCH}-{os.getpid()}-{self._batches}"
         place, logs = self.root / "work" / name, self.root / "logs" / name
         for folder in (place, logs):
             folder.mkdir(parents=True)
@@ -180,6 +181,11 @@ class ShardFolder:
         """Remove what nothing is left in: folders, and the logs of our own processes that had nothing to say."""
         for log in (self.zygote_log, self.prepare_log):
             _drop_empty(log)
+        for left in (self.root / "work").glob(f"{_BATCH}-*"):  # by one that could not be begun
+            shutil.rmtree(left, ignore_errors=True)
+        for left in (self.root / "logs").glob(f"{_BATCH}-*"):
+            with contextlib.suppress(OSError):
+                left.rmdir()
         for name in ("work", "bundles", OP_FOLDER):
             _discard_empty(self.root / name)
         shutil.rmtree(self.again.root / OP_FOLDER / OP_RUN_FOLDER, ignore_errors=True)

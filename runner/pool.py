@@ -15,7 +15,7 @@ from e2eshard.commands import child
 from runner.memory import children
 from runner.process import adopt_orphans, end_strays, tail
 from runner.protocol import Job
-from runner.wire import PACKET, REPLIES, Ended, Forked, Kill, Ready, SayInto, Start, in_memory
+from runner.wire import PACKET, REPLIES, Ended, Forked, Kill, NotForked, Ready, SayInto, Start, in_memory
 from schemas.errors import CannotStartError
 
 #: Runs every case; tests put a function that injects faults in its place (`E2ESHARD_TEST_WORKER=module:function`).
@@ -111,9 +111,9 @@ class Zygote:
         """Ask for the end of a case; its ``Ended`` follows. Raises ZygoteLostError."""
         self._send(msgspec.json.encode(Kill(number=number)))
 
-    def replies(self) -> list[Forked | Ended]:
+    def replies(self) -> list[Forked | NotForked | Ended]:
         """All replies that are there; raises ZygoteLostError when the zygote is gone and all has been read."""
-        found: list[Forked | Ended] = []
+        found: list[Forked | NotForked | Ended] = []
         while True:
             try:
                 data = self._link.recv(PACKET)

@@ -19,7 +19,7 @@ from runner.memory import ADMISSION_RESERVE, available_bytes, end_spare, proport
 from runner.pool import Zygote, ZygoteLostError
 from runner.protocol import Batch, Ending, Job
 from runner.running import Limits, RunningCase, Verdict, case_log
-from runner.wire import Forked
+from runner.wire import Forked, NotForked
 from schemas.case import Case
 from schemas.errors import CannotStartError
 
@@ -28,6 +28,7 @@ log = logging.getLogger("runner.schedule")
 _TICK = 0.05  # seconds between two looks at memory and clocks, where nothing is said meanwhile
 _SOONEST = 0.01  # seconds between two looks at memory, however much is said
 _KILL_PATIENCE = 10.0  # seconds for a killed case to be gone, and for the zygote to answer a start
+_MAX_REFUSALS, _REFUSED_PAUSE = 5, 1.0  # starts that the system refuses in a row while nothing runs; seconds between
 _MAX_LOSSES = 3  # zygotes lost in a row without a single case ending
 
 
@@ -80,6 +81,7 @@ class Scheduler:
         self._ended: list[tuple[RunningCase, Ending]] = []
         self._number = 0
         self._losses = 0
+        self._refusals = 0  # in a row, while nothing ran
         self._looked = 0.0  # time.monotonic() of the last look at memory
 
     def run(self, planned: Sequence[Planned]) -> Stop:
@@ -147,18 +149,26 @@ class Scheduler:
         except ZygoteLostError:
             self._queue.appendleft(planned)  # it never began
             raise
-        except OSError as error:  # no descriptor or memory is left: fewer at a time from now on
-            self._queue.appendleft(planned)
-            self._jobs = len(self._running)
-            if self._jobs == 0:
-                self._report()
-                raise CannotStartError(
-                    f"no further case can be begun: {error.strerror or error}",
-                    "end what uses up the machine's memory or descriptors (ulimit -n), and go on with --resume",
-                ) from error
-            log.warning("no further case can be begun beside %d: %s", self._jobs, error.strerror or error)
+        except OSError as error:
+            self._hold_back(planned, error.strerror or str(error))
             return
         self._running[self._number] = RunningCase(job, planned.limits, pipe, now=begun, started=started)
+
+    def _hold_back(self, planned: Planned, why: str) -> None:
+        """No process could be begun for it: fewer run at a time from now on; where none runs, it is tried again."""
+        self._queue.appendleft(planned)
+        if self._running:
+            self._jobs = len(self._running)
+            log.warning("no further case can be begun beside %d: %s", self._jobs, why)
+            return
+        self._refusals += 1
+        if self._refusals > _MAX_REFUSALS:
+            self._report()
+            raise CannotStartError(
+                f"no case can be begun: {why}",
+                "end what uses up the machine's memory, processes or descriptors (ulimit), and go on with --resume",
+            )
+        time.sleep(_REFUSED_PAUSE)
 
     def _listen(self) -> None:
         """Wait until something is said or a clock has to be looked at; take in what was said."""
@@ -187,7 +197,12 @@ class Scheduler:
             if isinstance(reply, Forked):
                 case.pid = reply.pid
                 continue
-            self._losses = 0
+            if isinstance(reply, NotForked):
+                self._close(reply.number)
+                again = Planned(case=case.job.case, limits=case.limits, batch=case.job.batch)
+                self._hold_back(again, reply.why)
+                continue
+            self._losses = self._refusals = 0
             self._close(reply.number)
             self._ended.append((case, case.ending(reply.status, reply.peak_rss, time.monotonic())))
 

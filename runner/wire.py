@@ -47,6 +47,13 @@ class Forked(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="for
     pid: int
 
 
+class NotForked(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="not-forked"):
+    """A case's process could not be begun; ``why`` as the system says it."""
+
+    number: int
+    why: str
+
+
 class Ended(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="ended"):
     """A case's process and all that it had started are gone. ``status``: of ``wait``; ``peak_rss``: bytes."""
 
@@ -56,7 +63,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, tag_field="op", tag="ende
 
 
 Request = Start | Kill | SayInto
-Reply = Ready | Forked | Ended
+Reply = Ready | Forked | NotForked | Ended
 
 REQUESTS: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
 REPLIES: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(Reply)

@@ -22,7 +22,7 @@ import msgspec
 
 from runner.caseprocess import Worker, run_case
 from runner.process import adopt_orphans, end_strays, kill_group
-from runner.wire import PACKET, REQUESTS, Ended, Forked, Kill, Ready, Reply, SayInto, Start
+from runner.wire import PACKET, REQUESTS, Ended, Forked, Kill, NotForked, Ready, Reply, SayInto, Start
 
 _STRAY_PATIENCE = 2.0  # seconds to wait for a killed stray; only one in an uninterruptible sleep takes longer
 
@@ -73,15 +73,24 @@ class _Zygote:
 
     def _fork(self, start: Start, events: int, job: int) -> None:
         parent = os.getpid()
-        pid = os.fork()
-        if pid == 0:
-            self._link.close()
-            for handle in self._handles:
-                os.close(handle)
-            run_case(self._worker, start, events, job, parent)  # never returns
-        os.close(events)
-        os.close(job)
-        handle = os.pidfd_open(pid)
+        pid = -1
+        try:
+            pid = os.fork()
+            if pid == 0:
+                self._link.close()
+                for handle in self._handles:
+                    os.close(handle)
+                run_case(self._worker, start, events, job, parent)  # never returns
+            handle = os.pidfd_open(pid)
+        except OSError as error:  # the machine's limits of processes, memory or descriptors
+            if pid > 0:
+                kill_group(pid)
+                os.waitpid(pid, 0)
+            self._say(NotForked(number=start.number, why=error.strerror or str(error)))
+            return
+        finally:
+            os.close(events)
+            os.close(job)
         self._pids[start.number] = pid
         self._handles[handle] = start.number
         self._poll.register(handle, select.POLLIN)

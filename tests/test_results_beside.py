@@ -80,16 +80,14 @@ assert not children()
 def test_another_that_never_ends_is_ended(tmp_path: Path) -> None:
     code = """
 import results.beside
-results.beside._PATIENCE = results.beside._END_PATIENCE = 0.2
+results.beside._PATIENCE = 0.2
 def second():
-    if not mine():
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        time.sleep(600)
     leave("second")
-at_once(lambda: None, second)
+    if not mine(): time.sleep(600)
+at_once(lambda: wait("second there"), second)
 assert not children()
 """
-    assert left(tmp_path, code) == {"second here"}
+    assert left(tmp_path, code) == {"second there", "second here"}
 
 
 @TWO
@@ -105,25 +103,25 @@ at_once(lambda: leave("first"), second)
 
 @TWO
 def test_room_that_the_other_took_is_there_again(tmp_path: Path) -> None:
-    """The first piece finds the disk full while the other has its draft there; alone it does not."""
+    """The first piece finds the disk full while the other has scratch there; alone it does not."""
     code = """
+import tempfile
 def first():
     if not folder.joinpath("first tried").exists():
         folder.joinpath("first tried").write_text("")
-        wait("draft there")
-    if folder.joinpath("draft there").exists(): raise OSError("full")
+        wait("second there")
+    if pathlib.Path(folder.joinpath("second there").read_text()).exists(): raise OSError("full")
     leave("first")
 def second():
     if mine(): return leave("second")
-    try:
-        leave("draft")
-        time.sleep(600)
-    finally:
-        folder.joinpath("draft there").unlink()
+    folder.joinpath(".new").write_text(tempfile.mkdtemp())
+    folder.joinpath(".new").rename(folder / "second there")
+    time.sleep(600)
 at_once(first, second)
 assert not children()
 """
-    assert left(tmp_path, code) == {"first tried", "first here", "second here"}
+    assert left(tmp_path, code) == {"first tried", "first here", "second there", "second here"}
+    assert not Path((tmp_path / "second there").read_text()).parent.exists()
 
 
 @TWO
@@ -131,20 +129,35 @@ assert not children()
 def test_another_error_of_ours_ends_the_other(tmp_path: Path, error: str) -> None:
     code = f"""
 def first():
-    wait("draft there")
+    leave("first")
+    wait("second there")
     raise {error}("ours")
 def second():
-    try:
-        leave("draft")
-        time.sleep(600)
-    finally:
-        folder.joinpath("draft there").unlink()
+    leave("second")
+    time.sleep(600)
 try:
     at_once(first, second)
 finally:
     assert not children()
 """
-    assert left(tmp_path, code, ends=f"{error}: ours") == set()
+    assert left(tmp_path, code, ends=f"{error}: ours") == {"first here", "second there"}
+
+
+@pytest.mark.parametrize("processors", [1, 2])
+def test_what_fails_here_without_another_process_is_tried_once(tmp_path: Path, processors: int) -> None:
+    code = f"""
+os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:{processors}])
+tried = []
+def first():
+    tried.append(1)
+    raise OSError("full")
+try:
+    at_once(first, lambda: None)
+finally:
+    assert len(tried) == {processors}, tried
+"""
+    if processors <= len(os.sched_getaffinity(0)):
+        assert left(tmp_path, code, ends="OSError: full") == set()
 
 
 @TWO
@@ -153,15 +166,12 @@ finally:
 def test_the_other_ends_with_us(tmp_path: Path, how: signal.Signals, late: bool) -> None:
     code = f"""
 def first():
-    wait("draft there")
+    wait("second there")
     leave("first")
     if not {late}: time.sleep(600)
 def second():
-    try:
-        leave("draft")
-        time.sleep(600)
-    finally:
-        folder.joinpath("draft there").unlink()
+    leave("second")
+    time.sleep(600)
 at_once(first, second)
 """
     with subprocess.Popen(program(tmp_path, code), cwd=ROOT, stdout=subprocess.PIPE) as ours:
@@ -172,7 +182,28 @@ at_once(first, second)
         time.sleep(0.05 if late else 0)
         ours.send_signal(how)
         assert ours.communicate(timeout=30) == (b"", None), "the other holds our output until it ends"
-    assert [path.name for path in tmp_path.iterdir()] == ["first here"]
+
+
+@TWO
+def test_handlers_of_ours_are_none_of_the_other(tmp_path: Path) -> None:
+    """As the runner has them: a first SIGTERM or SIGINT only says that no further case is to be begun."""
+    code = """
+for each in (signal.SIGINT, signal.SIGTERM): signal.signal(each, lambda *_: leave("told"))
+def first():
+    wait("second there")
+    other = int(folder.joinpath("second there").read_text())
+    os.kill(other, signal.SIGINT)
+    time.sleep(0.05)
+    assert children() == [str(other)]
+    os.kill(other, signal.SIGTERM)
+def second():
+    leave("second")
+    if not mine(): time.sleep(600)
+at_once(first, second)
+assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()
+os.kill(ours, signal.SIGTERM)
+"""
+    assert left(tmp_path, code) == {"second there", "second here", "told here"}
 
 
 @pytest.mark.parametrize(
@@ -182,8 +213,9 @@ at_once(first, second)
         "threading.Thread(target=time.sleep, args=[60], daemon=True).start()",
         "def full(): raise BlockingIOError('no further process')\nos.fork = full",
         "def full(pid): raise OSError('no further descriptor')\nos.pidfd_open = full",
+        "import tempfile\ntempfile.tempdir = str(folder / 'nowhere')",
     ],
-    ids=["one processor", "another thread", "no further process", "no further descriptor"],
+    ids=["one processor", "another thread", "no further process", "no further descriptor", "no folder"],
 )
 def test_where_there_can_be_no_other_it_is_done_here_afterwards(tmp_path: Path, before: str) -> None:
     code = f"""
@@ -195,6 +227,34 @@ at_once(lambda: leave("first"), second)
 assert not children()
 """
     assert left(tmp_path, code) - {"second there"} == {"first here", "second here"}
+
+
+@TWO
+def test_a_workbook_whose_process_is_killed_leaves_nothing_but_the_reports(tmp_path: Path) -> None:
+    scratch, reports = tmp_path / "scratch", tmp_path / "reports"
+    scratch.mkdir()
+    (tmp_path / "results").write_bytes(encode(shard_results([record(key(number)) for number in range(_MANY)])))
+    code = """
+import tempfile
+from results.shard import write_shard
+from results.writers.sheets.book import Book
+from schemas.codec import decode
+from schemas.record import ShardResults
+save = Book.save
+def killed(self, path):
+    if mine(): return save(self, path)
+    path.write_bytes(b"half")
+    assert list(folder.joinpath("scratch").rglob("e2eshard-book-*"))
+    leave("killed")
+    os.kill(os.getpid(), signal.SIGKILL)
+Book.save = killed
+tempfile.tempdir = str(folder / "scratch")
+write_shard(folder / "reports", decode(folder.joinpath("results").read_bytes(), ShardResults), None)
+"""
+    assert left(tmp_path, code) == {"scratch", "reports", "results", "killed there"}
+    assert not list(scratch.iterdir())
+    assert {path.name for path in reports.iterdir()} == set(WRITERS)
+    assert openpyxl.load_workbook(reports / "report.xlsx")["Cases"].max_row == 1 + _MANY
 
 
 @TWO
@@ -212,7 +272,7 @@ from schemas.record import ShardResults
 forks, fork = [], os.fork
 os.fork = lambda: forks.append(1) or fork()
 folder.parent.joinpath("two").mkdir()
-folder.parent.joinpath("two", ".report.xlsx.1.part").write_text("of one that was killed")
+folder.parent.joinpath("two", ".report.xlsx.part").write_text("of one that was killed")
 write_shard(folder.parent / "two", decode((folder.parent / "results").read_bytes(), ShardResults), None)
 assert forks == [1]
 """,

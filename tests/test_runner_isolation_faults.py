@@ -12,13 +12,15 @@ from typing import BinaryIO
 
 import pytest
 
-from runner import pool
+from runner import pool, schedule
 from runner.protocol import Ending, Finished, StageEnded, StageStarted
 from runner.running import Limits
 from runner.wire import in_memory
 from schemas.errors import CannotStartError
 from schemas.words import Stage, StageStatus
-from tests.runner_support.build import marked, run_faults
+from tests.pool_support.refused import REFUSED
+from tests.runner_support import build
+from tests.runner_support.build import FakeSuite, Recorder, marked, run_faults
 from tests.runner_support.faults import MARKER
 
 STAGE_SECONDS = 0.6
@@ -162,6 +164,16 @@ def descriptors() -> set[str]:
     return {entry.name for entry in os.scandir("/proc/self/fd")}
 
 
+def all_pass(folder: pathlib.Path) -> Recorder:
+    """Five cases, three at a time, all of which come to their end."""
+    faults = ["naps-1", "naps-2", "passes-3", "passes-4", "naps-5"]
+    recorder, stop = run_faults(folder, faults, jobs=3, limits=PATIENT)
+    assert not stop
+    assert set(recorder.endings) == set(faults)
+    assert all(isinstance(events[-1], Finished) for _, events in recorder.endings.values())
+    return recorder
+
+
 def test_where_nothing_is_left_for_a_further_case_fewer_run_at_a_time(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,12 +186,22 @@ def test_where_nothing_is_left_for_a_further_case_fewer_run_at_a_time(
         return in_memory(content)
 
     monkeypatch.setattr(pool, "in_memory", full_once)
-    recorder, stop = run_faults(tmp_path, ["naps-1", "naps-2", "passes-3", "passes-4", "naps-5"], jobs=3)
-    assert not stop
-    assert set(recorder.endings) == {"naps-1", "naps-2", "passes-3", "passes-4", "naps-5"}
-    assert all(isinstance(events[-1], Finished) for _, events in recorder.endings.values())
-    assert recorder.most_at_once == 2
+    recorder = all_pass(tmp_path)
+    assert recorder.most_at_once <= 2
     assert len(asked) == 6
+
+
+@pytest.mark.parametrize("refused", ["3", "1,2", "1,2,3,4,5", "2,4,6,8"])
+def test_a_process_that_the_system_refuses_costs_nobody_else_anything(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    monkeypatch.setenv(REFUSED, refused)
+    monkeypatch.setattr(build, "WORKER", "tests.pool_support.refused:run")
+    monkeypatch.setattr(schedule, "_REFUSED_PAUSE", 0.01)
+    before = descriptors()
+    recorder = all_pass(tmp_path)
+    assert len(recorder.started) == 5 + len(refused.split(","))
+    assert descriptors() == before
 
 
 def test_where_nothing_is_left_for_any_case_the_run_ends_and_says_how_to_go_on(
@@ -190,9 +212,29 @@ def test_where_nothing_is_left_for_any_case_the_run_ends_and_says_how_to_go_on(
 
     monkeypatch.setattr(pool, "in_memory", full)
     before = descriptors()
-    with pytest.raises(CannotStartError, match=r"no further case can be begun: Cannot allocate(.|\n)*--resume"):
+    monkeypatch.setattr(schedule, "_REFUSED_PAUSE", 0.01)
+    with pytest.raises(CannotStartError, match=r"no case can be begun: Cannot allocate(.|\n)*--resume"):
         run_faults(tmp_path, ["passes-1", "passes-2"])
     assert descriptors() == before
+
+
+def test_a_shard_whose_processes_are_all_refused_keeps_what_it_has_and_goes_on_with_resume(
+    tmp_path: pathlib.Path,
+) -> None:
+    shard = FakeSuite(tmp_path, [["passes-1", "naps-2", "exit3-3"]], worker="tests.pool_support.refused:run")
+    refused = ",".join(map(str, range(2, 60)))
+    done = shard.run("--shard", "fakes/cpu/0", "--jobs", "1", **{REFUSED: refused})
+    assert done.returncode not in (0, 1)
+    assert "no case can be begun: Resource temporarily unavailable" in done.stderr
+    assert len(shard.records()) == 1
+    done = shard.run("--shard", "fakes/cpu/0", "--resume", **{REFUSED: "2"})
+    assert done.returncode == 1, done.stderr
+    assert {name: str(each.outcome) for name, each in shard.records().items()} == {
+        "passes-1": "PASS",
+        "naps-2": "PASS",
+        "exit3-3": "CRASH",
+    }
+    assert not (shard.folder() / "work").exists()
 
 
 def test_no_descriptor_is_left_open(tmp_path: pathlib.Path) -> None:
