@@ -31,7 +31,8 @@ def look():
         time.sleep(0.005)
     threads = sorted(int(each) for each in os.listdir("/proc/self/task"))
     names = [pathlib.Path(f"/proc/self/task/{each}/comm").read_text().strip() for each in threads]
-    print(json.dumps([[name, sorted(os.sched_getaffinity(each))] for name, each in zip(names, threads)]))
+    found = [[name, sorted(os.sched_getaffinity(each))] for name, each in zip(names, threads)]
+    print(json.dumps(found), flush=True)  # the program ends by os._exit
 """
 #: Threads as a Vulkan runtime has them: the driver's, one that compiles, IREE's first, one that sleeps, one that spins.
 THREADS = """
