@@ -19,35 +19,21 @@ import msgspec
 
 from runner.cache.room import Room, limit_from
 from runner.protocol import Prepared
-from runner.sources import SOURCES
+from runner.sources.at_hand import answered
+from runner.sources.registry import SOURCES
 from runner.store import Store, default_store
 from schemas.case import Source
 from schemas.codec import encode
-from schemas.errors import E2EShardError, UsageError
+from schemas.errors import UsageError
 from schemas.words import SourceKind
 
 _DOWNLOADS_AT_A_TIME = 4
 _REMOTE = (SourceKind.ONNX_URL, SourceKind.MLIR_URL, SourceKind.FILE)
-_LOCAL = (SourceKind.ONNX_FILE, SourceKind.MLIR_FILE, SourceKind.PYTHON, SourceKind.IMPORTED)
 
 
 def prepare(source: Source, store: Store, base: pathlib.Path, *, force: bool) -> Prepared:
-    """Make one source available; an error is an answer, since the other sources do not depend on it.
-
-    ``base`` is where a file's relative path starts: the folder of the manifests.
-    """
-    try:
-        return Prepared(source=source, path=str(SOURCES[source.kind](_absolute(source, base), store, force)))
-    except E2EShardError as error:
-        return Prepared(source=source, error=str(error))
-    except OSError as error:
-        return Prepared(source=source, error=f"{source.locator}: {error}\n    mend: check the store {store.root}")
-
-
-def _absolute(source: Source, base: pathlib.Path) -> Source:
-    if source.kind not in _LOCAL:
-        return source
-    return Source(source.kind, str((base / source.locator).absolute()), source.sha256)
+    """As ``at_hand.answered``, for a source of any kind."""
+    return answered(SOURCES[source.kind], source, store, base, force=force)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

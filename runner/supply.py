@@ -16,6 +16,8 @@ from e2eshard.commands import child
 from e2eshard.ending import die_with_parent
 from runner.process import tail
 from runner.protocol import Prepared
+from runner.sources.at_hand import AT_HAND, answered, is_at_hand
+from runner.store import default_store
 from schemas.case import Case, Source
 from schemas.codec import encode
 from schemas.errors import CannotStartError
@@ -103,13 +105,21 @@ def _here(place: str) -> Source:
 def prepare_sources(
     sources: Iterable[Source], supplier: Supplier, stopped: Callable[[], bool]
 ) -> dict[Source, Prepared]:
-    """Make or download every source in a child process (it loads onnx; this one does not).
+    """Make or download every source in a child process (it loads onnx; this one does not), unless a look is enough.
 
     When the run is stopped meanwhile: the answers so far. Raises CannotStartError when the child itself fails.
     """
-    wanted = sorted(set(sources), key=lambda source: (source.kind, source.locator))
-    if not wanted:
-        return {}
+    every, store = set(sources), default_store()
+    answers = {
+        each: answered(AT_HAND[each.kind], each, store, supplier.base, force=supplier.force)
+        for each in every
+        if is_at_hand(each) and not stopped()
+    }
+    wanted = sorted(every - answers.keys(), key=lambda source: (source.kind, source.locator))
+    return answers if not wanted or stopped() else answers | _from_child(wanted, supplier, stopped)
+
+
+def _from_child(wanted: Sequence[Source], supplier: Supplier, stopped: Callable[[], bool]) -> dict[Source, Prepared]:
     log_file = supplier.log_file
     argv = child("runner.prepare", "--base", str(supplier.base), *(["--force"] if supplier.force else []))
     code, output = _ask(argv, encode(wanted), supplier, stopped)

@@ -1,12 +1,17 @@
 """What the cases of a shard load is asked for once, in the environment of their target, and only where it is loaded."""
 
+import hashlib
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from runner.supply import Sources, Supplier
+from runner.protocol import Prepared
+from runner.supply import Sources, Supplier, prepare_sources
 from schemas.case import Case, Source
+from schemas.codec import decode, encode
 from schemas.target import EnvVar
 from schemas.words import SourceKind
 from tests.runner_support import build
@@ -52,3 +57,32 @@ def test_files_of_a_model_that_is_not_loaded_are_not_fetched(tmp_path: Path) -> 
     assert asked.are_there(case)
     assert asked.of(case).path == "/somewhere/model.onnx"
     assert not (tmp_path / "prepare.log").exists(), "nothing was to be asked for"
+
+
+def test_what_only_has_to_be_looked_up_needs_no_process(tmp_path: Path) -> None:
+    """A file, a class, a folder and a case of the installed package; right or wrong, as the process would say it."""
+    (tmp_path / "model.onnx").write_bytes(b"model")
+    (tmp_path / "models.py").write_text("class Model: ...\n")
+    sha256 = hashlib.sha256(b"model").hexdigest()
+    looked_up = [
+        Source(SourceKind.ONNX_FILE, "model.onnx"),
+        Source(SourceKind.MLIR_FILE, "absent.mlir"),
+        Source(SourceKind.PYTHON, "models.py:Model", hashlib.sha256(b"class Model: ...\n").hexdigest()),
+        Source(SourceKind.PYTHON, "models.py:Model", "0" * 64),
+        Source(SourceKind.IMPORTED, "."),
+        Source(SourceKind.ONNX_DATA, "simple/test_single_relu_model"),
+        Source(SourceKind.ONNX_DATA, "simple/absent"),
+    ]
+    read = [Source(SourceKind.ONNX_FILE, "model.onnx", sha256), Source(SourceKind.ONNX_FILE, "model.onnx", "0" * 64)]
+    supplier = Supplier(tmp_path / "prepare.log", tmp_path, ())
+    here = prepare_sources(looked_up, supplier, lambda: False)
+    assert not supplier.log_file.exists(), "no process was begun"
+    argv = [sys.executable, "-m", "runner.prepare", "--base", str(tmp_path)]
+    said = subprocess.run(argv, input=encode([*looked_up, *read]), capture_output=True, check=True).stdout
+    there = {each.source: each for each in (decode(line, Prepared) for line in said.splitlines())}
+    assert here == {each: there[each] for each in looked_up}
+    assert [bool(here[each].path) for each in looked_up] == [True, False, True, False, True, True, False]
+    both = prepare_sources([*looked_up, *read], supplier, lambda: False)
+    assert supplier.log_file.exists(), "a checksum may be of gigabytes, and the run be stopped meanwhile"
+    assert both == there
+    assert prepare_sources(looked_up, supplier, lambda: True) == {}
