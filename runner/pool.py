@@ -99,7 +99,7 @@ class Zygote:
         os.set_blocking(reader, False)
         try:
             with in_memory(msgspec.json.encode(job)) as file:
-                self._send(msgspec.json.encode(Start(number=number, log=str(log))), writer, file.fileno())
+                self._send(msgspec.json.encode(Start(number=number, log=str(log))), writer, file)
         except (OSError, ZygoteLostError):
             os.close(reader)
             raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import BinaryIO
+from collections.abc import Iterator
 
 import msgspec
 
@@ -69,12 +69,10 @@ REQUESTS: msgspec.json.Decoder[Request] = msgspec.json.Decoder(Request)
 REPLIES: msgspec.json.Decoder[Reply] = msgspec.json.Decoder(Reply)
 
 
-def in_memory(content: bytes) -> BinaryIO:
-    """A file without a name that holds ``content``, at its beginning; raises OSError."""
-    file = os.fdopen(os.memfd_create("job"), "r+b")
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(file)
+@contextlib.contextmanager
+def in_memory(content: bytes) -> Iterator[int]:
+    """The descriptor of a file without a name that holds ``content``, at its beginning; raises OSError."""
+    with os.fdopen(os.memfd_create("job"), "r+b") as file:
         file.write(content)
         file.seek(0)
-        stack.pop_all()
-    return file
+        yield file.fileno()

@@ -8,7 +8,7 @@ import pathlib
 import signal
 import time
 import uuid
-from typing import BinaryIO
+from contextlib import AbstractContextManager
 
 import pytest
 
@@ -179,7 +179,7 @@ def test_where_nothing_is_left_for_a_further_case_fewer_run_at_a_time(
 ) -> None:
     asked: list[int] = []
 
-    def full_once(content: bytes) -> BinaryIO:
+    def full_once(content: bytes) -> AbstractContextManager[int]:
         asked.append(len(content))
         if len(asked) == 3:
             raise OSError(errno.EMFILE, "Too many open files")
@@ -207,7 +207,7 @@ def test_a_process_that_the_system_refuses_costs_nobody_else_anything(
 def test_where_nothing_is_left_for_any_case_the_run_ends_and_says_how_to_go_on(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(content: bytes) -> BinaryIO:
+    def full(content: bytes) -> AbstractContextManager[int]:
         raise OSError(errno.ENOMEM, "Cannot allocate memory", len(content))
 
     monkeypatch.setattr(pool, "in_memory", full)
