@@ -5,9 +5,10 @@
 `cpu` (llvm-cpu on local-sync) and `vulkan` (lavapipe) stand in for devices of their own, one case at a time, as on an
 exclusive device. Every round runs a shard whole, then its build and its device's half, each from an empty store, so
 that whatever else the machine does hits all alike. On vulkan a second night follows with another compiler that makes
-the same code: of each store only what the device's driver had compiled is left, the whole shard's as well. What is
-measured is the wall time of each `python -m runner`: boot, checkout, installation and artifacts are not in it. Both
-ways must give the same verdicts; the exit code is 1 when not.
+the same code: of each store only what the device's driver had compiled is left, the whole shard's as well. On
+`vulkan-driver` the build also has the driver compile (`build-driver`); all its nights are first ones. What is measured
+is the wall time of each `python -m runner`: boot, checkout, installation and artifacts are not in it. Both ways must
+give the same verdicts; the exit code is 1 when not.
 """
 
 from __future__ import annotations
@@ -44,13 +45,16 @@ targets:
     build-on: host
     exclusive-device: true
     compile-flags: [--iree-llvmcpu-target-cpu=generic, --iree-input-demote-f64-to-f32=false]
-  vulkan:
+"""
+VULKAN = """\
+  {name}:
     backend: vulkan-spirv
     device: vulkan
     runs-on: [self-hosted, vulkan]
     build-on: host
     exclusive-device: true
-    environment: {LP_NATIVE_VECTOR_WIDTH: "256"}
+    {more}
+    environment: {{LP_NATIVE_VECTOR_WIDTH: "256"}}
     compile-flags:
       - "--iree-vulkan-target-features=spirv:v1.6,cap:Shader,cap:Int64,cap:Float64,cap:Int16,cap:Int8,cap:Float16,\\
          cap:StorageBuffer16BitAccess,cap:StorageBuffer8BitAccess,ext:SPV_KHR_16bit_storage,ext:SPV_KHR_8bit_storage"
@@ -60,14 +64,15 @@ SUITE = """\
 suite: {name}
 description: Of a benchmark
 depth: execute
-targets: [cpu, vulkan]
+targets: [cpu, vulkan, vulkan-driver]
 models:
 {models}"""
 FIRST = 1  # night, before which every store is empty
 _LIGHT = tuple(f"onnx/light/{name}" for name in ("resnet50", "squeezenet", "shufflenet", "inception_v1", "densenet121"))
 _TORCH = tuple(f"torch/{name}" for name in ("bert/tiny", "resnet/basic", "vit/tiny"))
 #: By stand-in. One inference of the larger light models does not end on lavapipe.
-MODELS = {"cpu": (*_LIGHT, *_TORCH), "vulkan": ("onnx/light/shufflenet", *_TORCH)}
+_ON_VULKAN = ("onnx/light/shufflenet", *_TORCH)
+MODELS = {"cpu": (*_LIGHT, *_TORCH), "vulkan": _ON_VULKAN, "vulkan-driver": _ON_VULKAN}
 
 
 class Times(msgspec.Struct, frozen=True):
@@ -88,7 +93,8 @@ def repository(root: pathlib.Path, ops: int, models: Sequence[str]) -> None:
     suites = root / "suites"
     suites.mkdir(parents=True)
     shutil.copytree(ROOT / "suites" / "models", suites / "models")
-    (suites / "targets.yaml").write_text(TARGETS)
+    vulkan = VULKAN.format(name="vulkan", more="") + VULKAN.format(name="vulkan-driver", more="build-driver: {}")
+    (suites / "targets.yaml").write_text(TARGETS + vulkan)
     (suites / "excused.yaml").write_text("excused: [{name: '*', reason: a sample is enough}]\n")
     nodes = [
         name for name, entry in catalog.by_name().items() if name.startswith(catalog.NODE_FOLDER) and not entry.skip
@@ -166,7 +172,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ops", type=int, default=200, metavar="N", help="node cases (default: 200)")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="(default: 3)")
-    parser.add_argument("--targets", default="cpu,vulkan", metavar="A,B", help="stand-ins (default: both)")
+    parser.add_argument(
+        "--targets", default="cpu,vulkan", metavar="A,B", help="stand-ins (default: these two; vulkan-driver)"
+    )
     parser.add_argument("--suites", default="ops,models", metavar="A,B", help="(default: both)")
     parser.add_argument(
         "--models", default="", metavar="A,B", help="names of models (default: some that the device runs)"
@@ -174,7 +182,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     wrong = 0
     print(
-        f"{'cases':<8} {'device':<8} {'night':>5} {'number':>6} {'whole s':>9} {'build s':>9} {'device s':>9} "
+        f"{'cases':<8} {'device':<13} {'night':>5} {'number':>6} {'whole s':>9} {'build s':>9} {'device s':>9} "
         f"{'ratio':>7}  spread"
     )
     with tempfile.TemporaryDirectory(prefix="e2eshard-device-") as folder:
@@ -186,7 +194,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 nights = (FIRST, FIRST + 1) if target == "vulkan" else (FIRST,)
                 rounds = [[one_round(root, suite, target, each) for each in nights] for _ in range(options.rounds)]
                 for night, found in enumerate(zip(*rounds, strict=True), FIRST):
-                    show(f"{suite:<8} {target:<8} {night:>5}", [each for each, _, _ in found], found[0][1])
+                    show(f"{suite:<8} {target:<13} {night:>5}", [each for each, _, _ in found], found[0][1])
                 wrong += sum(differing for each in rounds for _, _, differing in each)
     print(f"{wrong} verdicts differ between one piece and two halves")
     return 1 if wrong else 0

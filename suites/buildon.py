@@ -89,7 +89,7 @@ def _unfit(target: Target, other: Target) -> tuple[str, str] | None:
 
 
 def _check_idle(target: Target, table: Table, findings: Findings) -> None:
-    for key in ("handover-limit", "handover-total"):
+    for key in ("build-driver", "handover-limit", "handover-total"):
         if key in table:
             message = f"target {target.name}: {key} without build-on: nothing is handed over"
             findings.add(table[key].key, message, "add `build-on: TARGET`, or remove it")

@@ -318,6 +318,17 @@ TARGET: Keys = {
         "The hosted target on whose machines cases are built; this target's own machines then only run them.",
         example="cpu",
     ),
+    "build-driver": Field(
+        kind=Kind.NAMED,
+        doc="Environment in which the device's driver compiles on the machines that build, without the device; `{}` "
+        "where it needs none.",
+        example={"VK_DRIVER_FILES": "/usr/share/vulkan/icd.d/lvp_icd.x86_64.json"},
+        pattern=ENVIRONMENT.pattern,
+        says=ENVIRONMENT.says,
+        hint=ENVIRONMENT.hint,
+        item=ENVIRONMENT.item,
+        empty=True,
+    ),
     "handover-limit": Field(
         kind=Kind.SIZE, doc="What one built case may hand over; a larger one is run as a whole.", example="1GiB"
     ),

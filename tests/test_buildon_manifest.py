@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from generator import matrix, render, sharding
 from schemas.case import Case
+from schemas.target import EnvVar
 from schemas.words import Depth
 from schemas.words import Path as ModelPath
 from suites import timings, workspace
@@ -43,6 +44,8 @@ def load(root: Path, targets: str = TARGETS, suite: str = SUITE) -> Workspace:
         ("build-on: cpu, toolchain: /opt/iree", "the toolchain of new lies on its own machines"),
         ("build-on: cpu, compile-flags: [--iree-llvmcpu-target-cpu=host]", "means the machine that compiles"),
         ("handover-limit: 1GiB", "handover-limit without build-on"),
+        ("build-driver: {}", "build-driver without build-on"),
+        ("build-on: cpu, build-driver: {1X: y}", "a name of an environment variable"),
     ],
 )
 def test_a_target_that_cannot_be_built_there_is_found(tmp_path: Path, line: str, told: str) -> None:
@@ -128,6 +131,27 @@ def test_the_workflow_calls_with_the_builders_machine(tmp_path: Path) -> None:
     assert "build-runs-on: '[\"ubuntu-24.04\"]'" in gpu
     assert "build-packages: 'libnuma1'" in gpu
     assert "max-parallel: 6" in gpu  # the next shard is built while this one has the device
+
+
+@pytest.mark.parametrize(
+    ("key", "driver", "packages"),
+    [
+        ("", None, "libnuma1"),
+        ("build-driver: {},", (), "libnuma1 mesa-vulkan-drivers"),
+        ("build-driver: {B: '', A: x},", (EnvVar("A", "x"), EnvVar("B", "")), "libnuma1 mesa-vulkan-drivers"),
+    ],
+)
+def test_a_driver_that_compiles_while_building_is_installed_there(
+    tmp_path: Path, key: str, driver: tuple[EnvVar, ...] | None, packages: str
+) -> None:
+    more = f"{key} setup-packages: [mesa-vulkan-drivers, libnuma1], build-on"
+    loaded = load(tmp_path, TARGETS.replace("build-on", more))
+    assert loaded.target("gpu").build_driver == driver
+    suite = loaded.suite("mine")
+    built = matrix.build(loaded, suite, timings.Timings({}))
+    text = render.suite_workflow(suite, built, {each.name: each for each in loaded.targets}, render.Naming())
+    assert f"build-packages: '{packages}'" in text
+    assert "      packages: 'mesa-vulkan-drivers libnuma1'" in text
 
 
 def test_recorded_seconds_survive_their_file() -> None:

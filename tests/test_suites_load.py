@@ -275,6 +275,7 @@ targets:
     shard-budget: 30m
     capacity: 3
     build-on: builder
+    build-driver: {{}}
     handover-limit: 2GiB
     handover-total: 4GiB
   builder:

@@ -12,6 +12,8 @@ from runner.cache.inventory import DRIVERS
 from runner.cache.room import limit_from
 from runner.protocol import Job
 from runner.store import default_store
+from schemas.case import Case
+from schemas.target import Target
 from schemas.words import Stage
 
 _ON_DEVICE = {Stage.COMPILED_INFERENCE, Stage.BENCHMARK, Stage.OP_BY_OP}
@@ -30,7 +32,7 @@ def keep_code(job: Job, environment: dict[str, str] | os._Environ[str]) -> None:
         if job.anew:
             environment.setdefault(*each.unused)
         elif each.variable not in environment and limit_from(environment) > 0:
-            folder = default_store().root / DRIVERS / f"{each.folder}{_suffix(job)}"
+            folder = default_store().root / DRIVERS / f"{each.folder}{_suffix(job.target, job.case)}"
             try:
                 folder.mkdir(parents=True, exist_ok=True)  # Mesa makes one folder, and none above it
                 os.utime(folder)  # used now, also where the driver only reads
@@ -39,6 +41,13 @@ def keep_code(job: Job, environment: dict[str, str] | os._Environ[str]) -> None:
             environment[each.variable] = os.fspath(folder)
 
 
-def _suffix(job: Job) -> str:
-    own = (*job.target.environment, *job.case.environment)
+def folders_of(target: Target, case: Case) -> tuple[str, ...]:
+    """The names of the folders in which the drivers of a target keep their code of a case."""
+    return tuple(f"{each.folder}{_suffix(target, case)}" for each in backend_of(target).kept)
+
+
+def _suffix(target: Target, case: Case) -> str:
+    """What is set for the driver where the device is not (``build-driver``) has no part in it: the code is the same."""
+    here = frozenset(target.build_driver or ())
+    own = (*(each for each in target.environment if each not in here), *case.environment)
     return f"-{hashlib.sha256(msgspec.json.encode(own)).hexdigest()[:8]}" if own else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -11,10 +12,13 @@ import msgspec
 from runner import closing, toolchain
 from runner.halves.build import BuildRun, building, told
 from runner.halves.device import DeviceRun, device_batch
+from runner.halves.drivercode import take_over
+from runner.halves.precompile import precompile
 from runner.options import Options
 from runner.outcome import Outcome
 from runner.schedule import Stop
 from runner.select import Batch
+from runner.store import default_store
 from schemas.case import Case
 from schemas.errors import UsageError
 from schemas.partial import Half
@@ -58,8 +62,12 @@ def _build(
     tools = toolchain.find(options.compiler, building(batch.target, machine))
     run = BuildRun(batch, options, tools, on_ci, machine)
     recorded = timings.load(options.suites)
+    ends = time.monotonic() + machine.shard_timeout
     outcome = run.run(lambda case: recorded.build_seconds(case.target, case), stopped)
-    print(told(run, outcome))
+    print(told(run, outcome), flush=True)
+    if batch.target.build_driver is not None and outcome.stop is Stop.DONE:
+        for line in precompile(batch, machine, options, ends, stopped):
+            print(line, flush=True)
     suite = workspace.suite(batch.suite)
     loading = [case for case in batch.cases if run.loads(case.id)]
     extras = {extra for case in loading for extra in suite.extras_of(case)}
@@ -80,6 +88,8 @@ def _device(
 ) -> Outcome:
     _machine(workspace, batch)
     batch, handed = device_batch(batch, options)
+    if batch.target.build_driver is not None and not options.force_recompile:
+        take_over(default_store(), batch, options.handover)
     tools = toolchain.find(options.compiler, batch.target, compiler=batch.needs_compiler)
     run = DeviceRun(batch, options, tools, on_ci, handed)
     recorded = timings.load(options.suites)

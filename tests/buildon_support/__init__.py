@@ -39,9 +39,9 @@ SHARD = ("small", "lab", "0")
 class TwoMachines(SmallSuite):
     """The suite `small` on `lab`; the folder ``hosted`` is what one machine leaves, ``lab`` the other one."""
 
-    def __init__(self, root: pathlib.Path, more: str = "") -> None:
+    def __init__(self, root: pathlib.Path, more: str = "", targets: str = TARGETS) -> None:
         super().__init__(root)
-        (root / "suites" / "targets.yaml").write_text(TARGETS + more)
+        (root / "suites" / "targets.yaml").write_text(targets + more)
         manifest = root / "suites" / "small.yaml"
         manifest.write_text(manifest.read_text().replace("targets: [cpu]", "targets: [lab]"))
         self.generate()

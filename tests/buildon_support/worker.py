@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -46,4 +47,9 @@ def _spoil(outputs: tuple[Array, ...]) -> tuple[Array, ...]:
     return tuple(each + 1 for each in outputs)
 
 
-FAULTS = {"none": lambda outputs: outputs, "crash": _crash, "lose": _lose, "spoil": _spoil}
+def _hang(outputs: tuple[Array, ...]) -> tuple[Array, ...]:
+    time.sleep(600)
+    return outputs
+
+
+FAULTS = {"none": lambda outputs: outputs, "crash": _crash, "hang": _hang, "lose": _lose, "spoil": _spoil}
