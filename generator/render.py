@@ -125,7 +125,7 @@ def _job(job: ShardJob, target: Target, builder: Target | None) -> dict[str, Any
         "target": target.name,
         # While one shard has the device, the next one is built.
         "at_once": job.at_once(target.capacity * (1 if builder is None else 2)),
-        "build": None if builder is None else _build(target, builder),
+        "build": None if builder is None else _build(builder),
         "runs_on": json.dumps(target.runs_on),
         "container": _container(target.container),
         "packages": " ".join(target.setup_packages),
@@ -136,13 +136,12 @@ def _job(job: ShardJob, target: Target, builder: Target | None) -> dict[str, Any
     }
 
 
-def _build(target: Target, builder: Target) -> dict[str, Any]:
+def _build(builder: Target) -> dict[str, Any]:
     minutes = timeouts.timeouts(builder)
-    also = target.setup_packages if target.build_driver is not None else ()  # its driver is among them
     return {
         "runs_on": json.dumps(builder.runs_on),
         "container": _container(builder.container),
-        "packages": " ".join(dict.fromkeys((*builder.setup_packages, *also))),
+        "packages": " ".join(builder.setup_packages),
         "job_minutes": minutes.job,
         "run_minutes": minutes.run,
     }

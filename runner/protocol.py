@@ -102,6 +102,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     stage_deadlines: tuple[StageTimeout, ...] = ()  # likewise of its stages
     aside: bool = False  # make the golden of a larger model while the compiler runs
     anew: bool = False  # use no code that the device's driver has kept
+    drivers: str = ""  # the folder in which drivers keep the device's code; empty: the store's
     caching: Caching | None = None  # where compiled modules come from and go to
     places: dict[str, str] = {}  # of an imported suite's case: where each place of its definition lies here
     batch: Batch | None = None  # instead of the case alone, which is then the first of these

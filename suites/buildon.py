@@ -13,6 +13,7 @@ from schemas.target import Target
 from schemas.words import Depth, Path, Stage
 from suites.fields import Entry, Table
 from suites.findings import Findings, did_you_mean
+from suites.keys import KEPT_BACKENDS
 
 #: What the building machine does of a case; all other stages need the device, or follow one that does.
 BUILD_STAGES: tuple[Stage, ...] = (
@@ -58,6 +59,8 @@ def check(targets: Mapping[str, Target], entries: Mapping[str, Entry], findings:
         told = _mistake(target, targets, entries)
         if told is not None:
             findings.add(table["build-on"].at, f"target {target.name}: build-on: {told[0]}", told[1])
+        if "build-driver" in table:
+            _check_driver(target, table["build-driver"], findings)
 
 
 def _mistake(target: Target, targets: Mapping[str, Target], entries: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -86,6 +89,18 @@ def _unfit(target: Target, other: Target) -> tuple[str, str] | None:
         said = f"{_HOST_CPU} means the machine that compiles, which would be one of {name}"
         return said, "name the CPU of this target's machines instead of `host`"
     return None
+
+
+def _check_driver(target: Target, entry: Entry, findings: Findings) -> None:
+    """Findings where the driver keeps nothing, and for what would change its code: the device has other settings."""
+    where = f"target {target.name}: build-driver"
+    if target.backend not in KEPT_BACKENDS:
+        message = f"{where}: what the compiler makes for {target.backend} is final, so that its driver keeps nothing"
+        findings.add(entry.key, message, f"remove it; it is for {' and '.join(KEPT_BACKENDS)}")
+    own = {each.name for each in target.environment}
+    for name in sorted(own.intersection(each.name for each in target.build_driver or ())):
+        message = f"{where}: {name} stands in `environment` too, which holds where cases are built as well"
+        findings.add(entry.value[name].key, message, "keep one; here only what the driver needs without its device")
 
 
 def _check_idle(target: Target, table: Table, findings: Findings) -> None:

@@ -22,6 +22,8 @@ DEPTHS: tuple[Depth, ...] = (
 PATHS: tuple[Path, ...] = (Path.TORCH_MLIR, Path.ONNX, Path.ORT_EP, Path.DIRECT)
 FAILURES: tuple[Outcome, ...] = (Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH, Outcome.OOM)
 BACKENDS: tuple[str, ...] = ("llvm-cpu", "vmvx", "vulkan-spirv", "rocm", "cuda", "metal-spirv", "amd-aie")
+#: Those whose drivers compile once more what the compiler made, and keep it.
+KEPT_BACKENDS: tuple[str, ...] = ("vulkan-spirv", "cuda")
 #: Element types of a model's inputs, under numpy's names (and bfloat16).
 ELEMENT_TYPES: tuple[str, ...] = (
     "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",

@@ -5,18 +5,22 @@ from __future__ import annotations
 import os
 import pathlib
 import shutil
+import signal
+import subprocess
 import time
 import zipfile
+from collections.abc import Callable
 
 import pytest
 
+from runner.halves import precompile as precompile_module
 from runner.halves.precompile import precompile
 from runner.options import parse
 from runner.pool import BATCHES_VARIABLE, WORKER_VARIABLE
 from runner.select import select
 from runner.store import STORE_VARIABLE
 from suites import workspace
-from tests.buildon_support import SHARD, TwoMachines
+from tests.buildon_support import SHARD, TwoMachines, half_of
 from tests.buildon_support.worker import FAULT
 from tests.targets_support import needs_vulkan
 from tests.test_buildon_halves import alike
@@ -44,6 +48,7 @@ targets:
 TESTS = ("--tests", "good|outside|refused|code")
 ENDS = {"good": "PASS", "outside": "PASS", "refused": "FAIL", "code": "PASS"}
 HANDED = 2  # one is refused, and one needs its model on the device
+COMPILED = f"driver: the kernels of {HANDED} of {HANDED} cases compiled in"
 
 
 @pytest.fixture(autouse=True)
@@ -103,7 +108,7 @@ def _read_since(suite: TwoMachines) -> set[str]:
 
 def test_the_device_compiles_nothing_that_was_compiled_there(tmp_path: pathlib.Path) -> None:
     suite = two(tmp_path)
-    assert f"driver: the kernels of {HANDED} of {HANDED} cases compiled in" in build(suite)
+    assert COMPILED in build(suite)
     handed = handed_kernels(suite)
     assert handed
     records, kernels = device(suite)
@@ -121,7 +126,9 @@ def test_the_device_compiles_nothing_that_was_compiled_there(tmp_path: pathlib.P
     assert alone == records, "and what comes out is the same"
     merged, _, problems = suite.merge("hosted", "lab")
     assert (merged, problems) == (1, [])
-    assert not list(suite.root.joinpath("hosted").rglob("records.jsonl")), "a trial leaves no record"
+    left = [*suite.root.joinpath("hosted").rglob("records.jsonl"), *suite.root.joinpath("hosted").rglob("driver-*")]
+    assert not left, "a trial leaves nothing else"
+    assert not (suite.root / "hosted-store" / "drivers").exists()
 
 
 def test_a_driver_that_is_not_there_costs_its_code_alone(tmp_path: pathlib.Path) -> None:
@@ -133,12 +140,14 @@ def test_a_driver_that_is_not_there_costs_its_code_alone(tmp_path: pathlib.Path)
     device(suite)
 
 
+FAULTY = {WORKER_VARIABLE: "tests.buildon_support.worker:run", BATCHES_VARIABLE: "1"}
+
+
 @pytest.mark.parametrize("fault", ["crash", "lose", "spoil"])
 def test_a_fault_in_the_driver_costs_nothing_else(tmp_path: pathlib.Path, fault: str) -> None:
     suite = two(tmp_path)
-    worker = {WORKER_VARIABLE: "tests.buildon_support.worker:run", BATCHES_VARIABLE: "1", FAULT: fault}
-    said = build(suite, **worker)
-    assert f"driver: the kernels of {HANDED} of {HANDED} cases compiled in" in said, "each of them once more, alone"
+    said = build(suite, "--log-level", "info", **FAULTY, **{FAULT: fault})
+    assert COMPILED in said, "each of them once more, alone"
     assert handed_kernels(suite)
     device(suite)
 
@@ -148,21 +157,74 @@ def test_a_driver_that_hangs_has_the_build_s_own_deadline(
 ) -> None:
     suite = two(tmp_path, "")
     build(suite)
-    shutil.copytree(suite.root / "hosted", suite.root / "handover" / "small-lab-0-build-1")
-    worker = {WORKER_VARIABLE: "tests.buildon_support.worker:run", BATCHES_VARIABLE: "1", FAULT: "hang"}
-    for name, value in (worker | {STORE_VARIABLE: str(suite.root / "hosted-store")}).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.chdir(suite.root)
-    options = parse(["--shard", "/".join(SHARD), "--half", "build"], {})
-    loaded = workspace.load(options.suites)
-    (batch,) = select(loaded, options)
-    begun = time.monotonic()
-    said = precompile(batch, loaded.target("cpu"), options, begun + 3, lambda: False)
-    assert 3 <= time.monotonic() - begun < 60
+    said, seconds = tried(suite, monkeypatch, lambda begun: begun + precompile_module._RESERVE + 3, fault="hang")
+    assert 3 <= seconds < 60
     assert said[0].startswith(f"  driver: the kernels of 0 of {HANDED} cases compiled in ")
-    assert said[-1] == "  the shard-deadline ended that; the device's driver compiles what is left"
-    monkeypatch.undo()
-    monkeypatch.delenv("MESA_SHADER_CACHE_DISABLE", raising=False)
+    assert said[-1] == "  ended early (shard-deadline): the device's driver compiles what is left"
+    device(suite)
+
+
+def test_without_time_it_is_not_begun(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    suite = two(tmp_path, "")
+    build(suite)
+    said, _ = tried(suite, monkeypatch, lambda begun: begun + 30)
+    assert said == ["  driver: no time is left for it; the device's driver compiles all"]
+
+
+def test_a_mistake_of_ours_is_a_line(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    suite = two(tmp_path, "")
+    build(suite)
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("a mistake\n::error::of ours")
+
+    monkeypatch.setattr(precompile_module, "handed_over", broken)
+    said, _ = tried(suite, monkeypatch, lambda begun: begun + 900)
+    assert len(said) == 1
+    assert said[0].startswith("  driver: none of its code is handed over: a mistake")
+    assert "\n::error::" not in said[0], "nothing speaks to GitHub"
+
+
+def tried(
+    suite: TwoMachines, monkeypatch: pytest.MonkeyPatch, ends: Callable[[float], float], fault: str = "none"
+) -> tuple[list[str], float]:
+    """What is said of the driver of a shard that was built, and how long that took; seconds."""
+    shutil.copytree(suite.root / "hosted", suite.root / "handover" / "small-lab-0-build-1")
+    with monkeypatch.context() as context:
+        own = {STORE_VARIABLE: str(suite.root / "hosted-store"), FAULT: fault, **FAULTY}
+        for name, value in own.items():
+            context.setenv(name, value)
+        context.chdir(suite.root)
+        options = parse(half_of("build", "hosted"), {})
+        loaded = workspace.load(options.suites)
+        (batch,) = select(loaded, options)
+        begun = time.monotonic()
+        said = precompile(batch, loaded.target("cpu"), options, ends(begun), lambda: False)
+        return said, time.monotonic() - begun
+
+
+def test_an_interrupted_trial_leaves_what_was_built(tmp_path: pathlib.Path) -> None:
+    suite = two(tmp_path)
+    store = {STORE_VARIABLE: str(suite.root / "hosted-store")}
+    begun = subprocess.Popen(
+        suite.command(*half_of("build", "hosted"), *TESTS),
+        cwd=suite.root,
+        env=suite.environment(**store, **FAULTY, **{FAULT: "hang"}),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    folder = suite.root.joinpath("hosted", *SHARD, "build")
+    ends = time.monotonic() + 120
+    while not list(folder.glob("driver-*/run/trial.jsonl")) and time.monotonic() < ends:
+        time.sleep(0.05)
+    time.sleep(1)  # a case of it runs
+    begun.send_signal(signal.SIGTERM)
+    said, _ = begun.communicate(timeout=60)
+    assert begun.returncode == 130, said
+    assert "3 handed over" in said
+    assert "ended early (interrupted)" in said
+    assert not list(folder.glob("driver-*")), "nothing of the trial is left"
+    assert not code_file(suite).exists()
     device(suite)
 
 
@@ -174,17 +236,15 @@ def test_without_room_it_is_left_out(tmp_path: pathlib.Path) -> None:
     device(suite)
 
 
-@pytest.mark.parametrize(
-    ("options", "extra", "said"),
-    [(("--force-recompile",), {}, ""), ((), {"E2ESHARD_STORE_LIMIT": "0"}, "E2ESHARD_STORE_LIMIT is 0")],
-)
-def test_where_no_kept_code_is_used_none_is_made(
-    tmp_path: pathlib.Path, options: tuple[str, ...], extra: dict[str, str], said: str
-) -> None:
+def test_a_driver_that_keeps_nothing_hands_nothing_over(tmp_path: pathlib.Path) -> None:
     suite = two(tmp_path)
-    told = build(suite, *options, **extra)
-    assert "kernels of" not in told
-    assert said in told
+    assert "0.0 MiB handed over" in build(suite, MESA_SHADER_CACHE_DISABLE="true")
+    assert not code_file(suite).exists()
+
+
+def test_where_no_kept_code_is_used_none_is_made(tmp_path: pathlib.Path) -> None:
+    suite = two(tmp_path)
+    assert "driver: no case has use for its code" in build(suite, "--force-recompile")
     assert not code_file(suite).exists()
 
 
@@ -192,3 +252,12 @@ def test_only_where_the_target_says_so(tmp_path: pathlib.Path) -> None:
     suite = two(tmp_path, "")
     assert "driver" not in build(suite)
     assert not code_file(suite).exists()
+
+
+def test_a_spoilt_archive_costs_the_time_only(tmp_path: pathlib.Path) -> None:
+    suite = two(tmp_path)
+    build(suite)
+    data = bytearray(code_file(suite).read_bytes())
+    data[60:90] = bytes(30)  # in the compressed bytes of the first file
+    code_file(suite).write_bytes(data)
+    device(suite)

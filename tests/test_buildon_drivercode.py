@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import pathlib
+import shutil
 import zipfile
 from collections.abc import Callable
 
 import msgspec
 import pytest
 
-from runner.backends.drivers import folders_of, keep_code
+from runner.backends.drivers import keep_code
 from runner.halves.drivercode import CODE_FILE, pack, take_over
 from runner.halves.place import handover_folder
 from runner.protocol import Job, Toolchain
@@ -22,7 +24,7 @@ from tests.targets_support import VULKAN
 
 WIDE = msgspec.structs.replace(VULKAN, environment=(EnvVar("WIDTH", "256"),), build_driver=())
 CASE = a_case()
-FILES = {"aa/0123": b"a kernel", "index": bytes(100_000)}
+FILES = {"mesa/aa/0123": b"a kernel", "mesa/index": bytes(100_000)}
 
 
 def kept(store: pathlib.Path) -> dict[str, bytes]:
@@ -32,15 +34,13 @@ def kept(store: pathlib.Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def built(tmp_path: pathlib.Path) -> pathlib.Path:
-    """A store in which Mesa has kept code of CASE on WIDE, and of another target's."""
-    mesa, _ = folders_of(WIDE, CASE)
-    for folder in (mesa, "mesa-of-others"):
-        for name, data in FILES.items():
-            path = tmp_path / "built" / "drivers" / folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-    return tmp_path / "built"
+def code(tmp_path: pathlib.Path) -> pathlib.Path:
+    """What Mesa has kept, and what it was writing when it was killed."""
+    for name, data in (FILES | {"mesa/aa/4567.tmp": b"half a ker"}).items():
+        path = tmp_path / "code" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return tmp_path / "code"
 
 
 def batch(root: pathlib.Path) -> Batch:
@@ -55,52 +55,65 @@ def handed(root: pathlib.Path, artifact: str = "") -> pathlib.Path:
 
 
 @pytest.mark.parametrize("artifact", ["", "handover.s-vulkan-1-2"])
-def test_the_other_machine_finds_what_the_driver_kept_for_these_cases(
-    tmp_path: pathlib.Path, built: pathlib.Path, artifact: str
+def test_the_other_machine_finds_what_the_driver_kept(
+    tmp_path: pathlib.Path, code: pathlib.Path, artifact: str
 ) -> None:
     file = handed(tmp_path, artifact)
-    size = pack(Store(built), WIDE, [CASE], file)
+    size = pack(code, file)
     assert size == file.stat().st_size < 10_000
-    assert take_over(Store(tmp_path / "device"), batch(tmp_path), tmp_path / "handover") == len(FILES)
-    mesa, _ = folders_of(WIDE, CASE)
-    assert kept(tmp_path / "device") == {f"{mesa}/{name}": data for name, data in FILES.items()}
+    device = Store(tmp_path / "device")
+    take_over(device, batch(tmp_path), tmp_path / "handover")
+    assert kept(device.root) == FILES
+    modes = {path.stat().st_mode & 0o777 for path in (device.root / "drivers").rglob("*") if path.is_file()}
+    assert modes == {(code / "mesa" / "index").stat().st_mode & 0o777}, "others read the store too"
+    used = (device.root / "usage.json").read_text()
+    take_over(device, batch(tmp_path), tmp_path / "handover")
+    assert (device.root / "usage.json").read_text() == used, "nothing was new"
 
 
-def test_what_the_device_has_kept_stays(tmp_path: pathlib.Path, built: pathlib.Path) -> None:
-    pack(Store(built), WIDE, [CASE], handed(tmp_path))
-    mesa, _ = folders_of(WIDE, CASE)
-    own = tmp_path / "device" / "drivers" / mesa / "index"
+def test_what_the_device_has_kept_stays(tmp_path: pathlib.Path, code: pathlib.Path) -> None:
+    pack(code, handed(tmp_path))
+    own = tmp_path / "device" / "drivers" / "mesa" / "index"
     own.parent.mkdir(parents=True)
     own.write_bytes(b"its own")
-    assert take_over(Store(tmp_path / "device"), batch(tmp_path), tmp_path / "handover") == 1
-    assert kept(tmp_path / "device") == {f"{mesa}/index": b"its own", f"{mesa}/aa/0123": b"a kernel"}
+    take_over(Store(tmp_path / "device"), batch(tmp_path), tmp_path / "handover")
+    assert kept(tmp_path / "device") == FILES | {"mesa/index": b"its own"}
 
 
 def test_where_nothing_is_kept_nothing_is_handed_over(tmp_path: pathlib.Path) -> None:
-    assert pack(Store(tmp_path / "empty"), WIDE, [CASE], handed(tmp_path)) == 0
+    assert pack(tmp_path / "empty", handed(tmp_path)) == 0
     assert not handed(tmp_path).exists()
-    assert take_over(Store(tmp_path / "device"), batch(tmp_path), tmp_path / "handover") == 0
+    take_over(Store(tmp_path / "device"), batch(tmp_path), tmp_path / "handover")
     assert not (tmp_path / "device").exists()
 
 
 def test_a_store_without_room_takes_nothing(
-    tmp_path: pathlib.Path, built: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: pathlib.Path, code: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pack(Store(built), WIDE, [CASE], handed(tmp_path))
+    pack(code, handed(tmp_path))
     monkeypatch.setenv("E2ESHARD_STORE_LIMIT", "0")
-    assert take_over(Store(tmp_path / "device"), batch(tmp_path), tmp_path / "handover") == 0
+    take_over(Store(tmp_path / "device"), batch(tmp_path), tmp_path / "handover")
     assert not (tmp_path / "device").exists()
 
 
-def _cut(file: pathlib.Path) -> None:
-    file.write_bytes(file.read_bytes()[:-30])
+def test_what_does_not_fit_the_disk_leaves_no_half(
+    tmp_path: pathlib.Path, code: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: zipfile.ZipFile, name: pathlib.Path, *_: object) -> None:
+        self.writestr(str(name), "half of it")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(zipfile.ZipFile, "write", full)
+    with pytest.raises(OSError, match="No space left"):
+        pack(code, handed(tmp_path))
+    assert not handed(tmp_path).exists()
 
 
-def _one_byte(file: pathlib.Path) -> None:
-    file.write_bytes(file.read_bytes().replace(b"a kernel", b"a kernul"))
+def _nothing(file: pathlib.Path) -> None:
+    file.write_bytes(b"")
 
 
-def _stored(name: str) -> Callable[[pathlib.Path], None]:
+def _named(name: str) -> Callable[[pathlib.Path], None]:
     def made(file: pathlib.Path) -> None:
         with zipfile.ZipFile(file, "w") as archive:
             archive.writestr(name, "x")
@@ -108,47 +121,48 @@ def _stored(name: str) -> Callable[[pathlib.Path], None]:
     return made
 
 
-def _no_archive(file: pathlib.Path) -> None:
-    file.write_bytes(b"")
-
-
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (_cut, "not a zip file"),
-        (_one_byte, "Bad CRC-32"),
-        (_no_archive, "not a zip file"),
-        (_stored("../../evil"), "a name that no driver gives: '../../evil'"),
-        (_stored("/evil"), "a name that no driver gives: '/evil'"),
-        (_stored("mesa/"), "a name that no driver gives"),
+        (_nothing, "not a zip file"),
+        (_named("../../evil"), "a name that no driver gives: '../../evil'"),
+        (_named("/evil"), "a name that no driver gives: '/evil'"),
+        (_named("mesa/"), "a name that no driver gives"),
     ],
-    ids=["cut", "one byte", "empty", "above", "absolute", "a folder"],
+    ids=["empty", "above", "absolute", "a folder"],
 )
 def test_a_spoilt_archive_is_told_and_not_used(
-    tmp_path: pathlib.Path,
-    built: pathlib.Path,
-    caplog: pytest.LogCaptureFixture,
-    spoil: Callable[[pathlib.Path], None],
-    said: str,
+    tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture, spoil: Callable[[pathlib.Path], None], said: str
 ) -> None:
-    mesa, _ = folders_of(WIDE, CASE)
-    with zipfile.ZipFile(handed(tmp_path), "w") as archive:  # not compressed, so that a byte of it can be changed
-        archive.write(built / "drivers" / mesa / "aa" / "0123", f"{mesa}/aa/0123")
     spoil(handed(tmp_path))
     take_over(Store(tmp_path / "device"), batch(tmp_path), tmp_path / "handover")
     assert said in caplog.text
     assert CODE_FILE in caplog.text
     assert kept(tmp_path / "device") == {}
     assert not list(tmp_path.rglob("*evil*"))
-    assert not list(tmp_path.rglob("*.tmp"))
 
 
-def test_what_cannot_be_written_leaves_no_half(tmp_path: pathlib.Path, built: pathlib.Path) -> None:
+def test_no_damage_to_an_archive_ends_the_shard_or_makes_another_kernel(
+    tmp_path: pathlib.Path, code: pathlib.Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (code / "mesa" / "index").write_bytes(b"index")
     file = handed(tmp_path)
-    file.parent.rmdir()
-    file.parent.write_bytes(b"no folder")
-    with pytest.raises(OSError, match="Not a directory"):
-        pack(Store(built), WIDE, [CASE], file)
+    pack(code, file)
+    sound = file.read_bytes()
+    told = 0
+    for spoilt in (
+        *(sound[:cut] for cut in range(0, len(sound), 7)),
+        *(sound[:at] + bytes([sound[at] ^ 1 << at % 8]) + sound[at + 1 :] for at in range(len(sound))),
+    ):
+        file.write_bytes(spoilt)
+        caplog.clear()
+        take_over(Store(tmp_path / "device"), batch(tmp_path), tmp_path / "handover")
+        told += bool(caplog.records)
+        found = kept(tmp_path / "device")
+        assert set(found.values()) <= {b"a kernel", b"index"}, "whatever a name came to be"
+        assert not list(tmp_path.rglob("*.tmp.tmp"))
+        shutil.rmtree(tmp_path / "device", ignore_errors=True)
+    assert told > len(sound) // 4
 
 
 @pytest.mark.parametrize("driver", [(), (EnvVar("VK_DRIVER_FILES", "/x.json"), EnvVar("FAMILY", "A"))])
@@ -157,14 +171,20 @@ def test_the_driver_keeps_it_in_the_same_folder_on_both_machines(
 ) -> None:
     monkeypatch.setenv(STORE_VARIABLE, str(tmp_path / "store"))
 
-    def folder(target: Target) -> str:
+    def folder(target: Target, drivers: str = "") -> str:
         found: dict[str, str] = {}
         tools = Toolchain(iree_compile="", iree_opt="", iree_run_module="", library="", origin="package")
         stages = (Stage.COMPILED_INFERENCE,)
-        keep_code(Job(case=CASE, target=target, toolchain=tools, source="", folder="", logs="", stages=stages), found)
-        return pathlib.Path(found["MESA_SHADER_CACHE_DIR"]).name
+        common = {"source": "", "folder": "", "logs": ""}
+        job = Job(case=CASE, target=target, toolchain=tools, stages=stages, drivers=drivers, **common)
+        keep_code(job, found)
+        assert found["MESA_DISK_CACHE_MULTI_FILE"] == "true", "else all of it is one file"
+        return found["MESA_SHADER_CACHE_DIR"]
 
     there = msgspec.structs.replace(WIDE, build_driver=driver)
     here = msgspec.structs.replace(there, environment=(*there.environment, *driver))
-    assert folder(here) == folder(there) == folder(WIDE) == folders_of(here, CASE)[0]
-    assert folder(msgspec.structs.replace(there, environment=())) != folder(there)
+    own = pathlib.Path(folder(WIDE))
+    assert own.parent == tmp_path / "store" / "drivers"
+    assert folder(there) == str(own)
+    assert folder(here, str(tmp_path / "trial")) == str(tmp_path / "trial" / own.name)
+    assert folder(msgspec.structs.replace(there, environment=())) != str(own)

@@ -45,7 +45,7 @@ def load(root: Path, targets: str = TARGETS, suite: str = SUITE) -> Workspace:
         ("build-on: cpu, compile-flags: [--iree-llvmcpu-target-cpu=host]", "means the machine that compiles"),
         ("handover-limit: 1GiB", "handover-limit without build-on"),
         ("build-driver: {}", "build-driver without build-on"),
-        ("build-on: cpu, build-driver: {1X: y}", "a name of an environment variable"),
+        ("build-on: cpu, build-driver: {}", "what the compiler makes for llvm-cpu is final"),
     ],
 )
 def test_a_target_that_cannot_be_built_there_is_found(tmp_path: Path, line: str, told: str) -> None:
@@ -55,6 +55,25 @@ def test_a_target_that_cannot_be_built_there_is_found(tmp_path: Path, line: str,
     assert [told in each.message for each in found] == [True], found
     assert found[0].location.line == 5
     assert found[0].remedy
+
+
+@pytest.mark.parametrize(
+    ("driver", "told", "column"),
+    [
+        ("{1X: y}", "'1X' is not a name of an environment variable", 30),
+        ("{B: x, A: y}", "build-driver: B stands in `environment` too", 30),
+        ("[A]", "build-driver", 29),
+    ],
+)
+def test_what_a_driver_cannot_have_is_found(tmp_path: Path, driver: str, told: str, column: int) -> None:
+    lines = [
+        "  new:", "    backend: vulkan-spirv", "    device: vulkan", "    runs-on: [self-hosted, new]",
+        "    environment: {B: '1'}", "    build-on: cpu", f"    build-driver:           {driver}", "",
+    ]  # fmt: skip
+    (found,) = findings(folder(tmp_path, targets=TARGETS + "\n".join(lines), mine=SUITE))
+    assert told in found.message
+    assert (found.location.line, found.location.column) == (11, column)
+    assert found.remedy
 
 
 def a_case(root: Path) -> Case:
@@ -134,28 +153,16 @@ def test_the_workflow_calls_with_the_builders_machine(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "driver", "packages"),
+    ("written", "driver"),
     [
-        ("", None, "libnuma1"),
-        ("build-driver: {},", (), "libnuma1 mesa-vulkan-drivers"),
-        ("build-driver: {B: '', A: x},", (EnvVar("A", "x"), EnvVar("B", "")), "libnuma1 mesa-vulkan-drivers"),
+        ("", None),
+        ("build-driver: {},", ()),
+        ("build-driver: {B: '', A: x},", (EnvVar("A", "x"), EnvVar("B", ""))),
     ],
 )
-def test_a_driver_that_compiles_while_building_is_installed_there(
-    tmp_path: Path, key: str, driver: tuple[EnvVar, ...] | None, packages: str
+def test_what_a_driver_needs_to_compile_without_its_device(
+    tmp_path: Path, written: str, driver: tuple[EnvVar, ...] | None
 ) -> None:
-    more = f"{key} setup-packages: [mesa-vulkan-drivers, libnuma1], build-on"
-    loaded = load(tmp_path, TARGETS.replace("build-on", more))
+    targets = TARGETS.replace("backend: rocm, device: hip, chip: gfx942", "backend: cuda, device: cuda, chip: sm_90")
+    loaded = load(tmp_path, targets.replace("build-on", f"{written} build-on"))
     assert loaded.target("gpu").build_driver == driver
-    suite = loaded.suite("mine")
-    built = matrix.build(loaded, suite, timings.Timings({}))
-    text = render.suite_workflow(suite, built, {each.name: each for each in loaded.targets}, render.Naming())
-    assert f"build-packages: '{packages}'" in text
-    assert "      packages: 'mesa-vulkan-drivers libnuma1'" in text
-
-
-def test_recorded_seconds_survive_their_file() -> None:
-    whole, device = {"b@onnx": 2.0, "a@onnx": 1.0}, {"a@onnx": 0.1}
-    read = msgspec.json.decode(timings.dump("gpu", whole, device), type=TimingsFile)
-    assert (read.seconds, read.device_seconds) == (whole, device)
-    assert b"device_seconds" not in timings.dump("gpu", whole)

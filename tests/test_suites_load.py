@@ -248,8 +248,8 @@ def test_targets_carry_every_field(tmp_path: Path) -> None:
 targets:
   all:
     description: Everything
-    backend: llvm-cpu
-    device: local-sync
+    backend: cuda
+    device: cuda
     runs-on: [self-hosted, ubuntu-24.04]
     compile-runs-on: macos-15
     chip: gfx942
@@ -288,7 +288,7 @@ targets:
     target = workspace.load(root).target("all")
     default = workspace.load(folder(tmp_path / "b", mine=manifest("models: [{tag: abs}]\n"))).target("cpu")
     same = [f for f in target.__struct_fields__ if getattr(target, f) == getattr(default, f)]
-    assert same == ["backend"], "every other field differs from its default"
+    assert same == [], "every field differs from its default"
     assert not target.hosted, "self-hosted even with a hosted label"
     assert (target.setup_seconds, target.shard_minutes, target.shard_timeout) == (120, 30, 3600)
     assert target.memory_limit == 1.5 * 1024**3

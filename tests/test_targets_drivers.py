@@ -43,6 +43,7 @@ def store(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Pa
 def test_each_driver_has_a_folder_in_the_store(store: pathlib.Path) -> None:
     assert told(VULKAN) == {
         "MESA_SHADER_CACHE_DIR": f"{store}/drivers/mesa",
+        "MESA_DISK_CACHE_MULTI_FILE": "true",
         "__GL_SHADER_DISK_CACHE_PATH": f"{store}/drivers/nvidia",
     }
     assert told(CUDA) == {"CUDA_CACHE_PATH": f"{store}/drivers/cuda"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pathlib
 
 import msgspec
 
@@ -12,8 +13,6 @@ from runner.cache.inventory import DRIVERS
 from runner.cache.room import limit_from
 from runner.protocol import Job
 from runner.store import default_store
-from schemas.case import Case
-from schemas.target import Target
 from schemas.words import Stage
 
 _ON_DEVICE = {Stage.COMPILED_INFERENCE, Stage.BENCHMARK, Stage.OP_BY_OP}
@@ -31,23 +30,21 @@ def keep_code(job: Job, environment: dict[str, str] | os._Environ[str]) -> None:
     for each in backend_of(job.target).kept:
         if job.anew:
             environment.setdefault(*each.unused)
-        elif each.variable not in environment and limit_from(environment) > 0:
-            folder = default_store().root / DRIVERS / f"{each.folder}{_suffix(job.target, job.case)}"
+        elif each.variable not in environment and (job.drivers or limit_from(environment) > 0):
+            root = pathlib.Path(job.drivers) if job.drivers else default_store().root / DRIVERS
+            folder = root / f"{each.folder}{_suffix(job)}"
             try:
                 folder.mkdir(parents=True, exist_ok=True)  # Mesa makes one folder, and none above it
                 os.utime(folder)  # used now, also where the driver only reads
             except OSError:
                 continue
             environment[each.variable] = os.fspath(folder)
+            for name, value in each.layout:
+                environment.setdefault(name, value)
 
 
-def folders_of(target: Target, case: Case) -> tuple[str, ...]:
-    """The names of the folders in which the drivers of a target keep their code of a case."""
-    return tuple(f"{each.folder}{_suffix(target, case)}" for each in backend_of(target).kept)
-
-
-def _suffix(target: Target, case: Case) -> str:
-    """What is set for the driver where the device is not (``build-driver``) has no part in it: the code is the same."""
-    here = frozenset(target.build_driver or ())
-    own = (*(each for each in target.environment if each not in here), *case.environment)
+def _suffix(job: Job) -> str:
+    """What is set for the driver only where the device is not (``build-driver``) has no part in it."""
+    there = frozenset(job.target.build_driver or ())
+    own = (*(each for each in job.target.environment if each not in there), *job.case.environment)
     return f"-{hashlib.sha256(msgspec.json.encode(own)).hexdigest()[:8]}" if own else ""

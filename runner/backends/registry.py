@@ -22,6 +22,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     variable: str  # names the folder
     folder: str  # in the store
     unused: tuple[str, str]  # a variable and its value
+    layout: tuple[tuple[str, str], ...] = ()  # likewise, so that what two machines kept can lie in one folder
 
 
 class Backend(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +65,12 @@ BACKENDS = MappingProxyType(
             chip_flag="--iree-vulkan-target",
             drivers=("vulkan",),
             kept=(
-                Kept(variable="MESA_SHADER_CACHE_DIR", folder="mesa", unused=("MESA_SHADER_CACHE_DISABLE", "true")),
+                Kept(
+                    variable="MESA_SHADER_CACHE_DIR",
+                    folder="mesa",
+                    unused=("MESA_SHADER_CACHE_DISABLE", "true"),
+                    layout=(("MESA_DISK_CACHE_MULTI_FILE", "true"),),  # a file a kernel, also where that is no default
+                ),
                 Kept(variable="__GL_SHADER_DISK_CACHE_PATH", folder="nvidia", unused=("__GL_SHADER_DISK_CACHE", "0")),
             ),
             remedy="install the vendor's Vulkan driver, or mesa-vulkan-drivers (Debian) which also runs on the CPU; a "

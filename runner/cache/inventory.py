@@ -16,7 +16,7 @@ RECEIPT = ".json"
 _FILES, _ADDRESSES, _ASIDE = "files", "url", ".e2eshard"  # what `get_file` keeps, where LOCAL_LF_CACHE points here
 _HUB = "huggingface"  # of HF_HOME
 #: Where files are written under a name ``.*.tmp`` before they get their own.
-SCRATCH_FOLDERS = (MODULES, PARAMETERS, JOINED)
+SCRATCH_FOLDERS = (MODULES, PARAMETERS, JOINED, DRIVERS)
 
 
 @dataclass(frozen=True)

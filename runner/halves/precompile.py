@@ -1,13 +1,13 @@
 """A built shard's kernels go through the device's driver while it is built, where that works without the device.
 
-What the driver makes is handed over with the bundles: the device then compiles nothing. Each case is run as its device
-would, in processes of its own and with the same deadlines; but whatever comes out is thrown away. It proves nothing
-about a case, which goes on from its bundle in any event.
+What the driver makes is handed over with the bundles, so that the device need not compile it. Each case is run as its
+device would, with the same isolation and deadlines; but whatever comes out is thrown away: it proves nothing about the
+case, which goes on from its bundle in any event.
 """
 
 from __future__ import annotations
 
-import os
+import logging
 import pathlib
 import sys
 import tempfile
@@ -18,44 +18,60 @@ import msgspec
 
 from results.text import log_lines
 from runner import toolchain
-from runner.cache.room import LIMIT_VARIABLE, limit_from
-from runner.folder import Keep
+from runner.folder import Keep, ShardFolder
 from runner.halves.build import building
 from runner.halves.device import DeviceRun
 from runner.halves.drivercode import CODE_FILE, pack
 from runner.halves.handed import Handed, handed_over
-from runner.halves.place import handover_folder
+from runner.halves.place import build_folder, handover_folder
+from runner.journal import Journal
 from runner.options import Options
-from runner.outcome import Outcome as Ended
+from runner.outcome import Outcome
 from runner.progress import PlainProgress, Tally
+from runner.protocol import Job, Toolchain
+from runner.running import Limits
 from runner.schedule import Stop
 from runner.select import Batch
-from runner.store import default_store
 from schemas.case import Case
-from schemas.errors import CannotStartError, UsageError
+from schemas.errors import UsageError
 from schemas.partial import Half
-from schemas.record import Provenance, Record
+from schemas.record import Provenance, Record, ShardHeader
 from schemas.target import Target
-from schemas.words import Outcome, SkipReason, Stage
+from schemas.words import Stage, StageStatus
 from suites.units import show_size
 
+log = logging.getLogger("runner.halves")
+
 _SHOWN = 50
+_RESERVE = 90.0  # seconds of the build's own that are left for what no deadline ends: starting, killing, packing
 
 
 class _Quiet(PlainProgress):
-    """A sign of life now and then: that nothing is proved needs no line for each case."""
+    """A sign of life now and then: an ending here is none of a case."""
 
     def ended(self, record: Record) -> None:
         """Count it."""
         self._tally.add(record)
 
 
-class _DriverRun(DeviceRun):
-    """The device's half as far as the driver hears of it, without reports."""
+class _Trial(DeviceRun):
+    """The device's half, in a folder that goes with it, whose drivers keep their code in ``code``."""
+
+    def __init__(self, batch: Batch, options: Options, tools: Toolchain, handed: Handed, code: pathlib.Path) -> None:
+        self._code = code
+        super().__init__(batch, options, tools, True, handed)
+
+    def _job_in(
+        self, case: Case, place: pathlib.Path, logs: pathlib.Path, limits: Limits, folder: ShardFolder | None = None
+    ) -> Job:
+        return msgspec.structs.replace(super()._job_in(case, place, logs, limits, folder), drivers=str(self._code))
 
     def _run_cases(self, todo: Sequence[Case], jobs: int, deadline: float, stopped: Callable[[], bool]) -> Stop:
         self._progress = _Quiet(Tally(len(todo), {}, jobs), sys.stdout)
         return super()._run_cases(todo, jobs, deadline, stopped)
+
+    def _make_journal(self, header: ShardHeader, keep: int) -> Journal:
+        return Journal(self._folder.root / "trial.jsonl", header, keep=keep)  # nobody may take it for a shard's records
 
     def _write_reports(self, finished: Provenance) -> str:
         del finished
@@ -63,70 +79,71 @@ class _DriverRun(DeviceRun):
 
 
 def precompile(batch: Batch, machine: Target, options: Options, ends: float, stopped: Callable[[], bool]) -> list[str]:
-    """Fill the handover of a built shard with its driver's code; what a person wants to know of that.
+    """Fill the handover of a built shard with its driver's code; lines that say what came of it.
 
-    ``ends``: until when, by the monotonic clock. Nothing that goes wrong here is more than a line of text.
+    ``ends``: until when, by the monotonic clock. Nothing that goes wrong here is more than such a line.
     """
-    handed = _going(handed_over(batch, options.handover))
-    cases = tuple(case for case in batch.cases if case.id in handed.going)
-    if not cases or options.force_recompile:
-        return []
-    if limit_from(os.environ) == 0:
-        return [f"  driver: nothing of its code is handed over: {LIMIT_VARIABLE} is 0, so that none is kept"]
-    begun = time.monotonic()
-    target = msgspec.structs.replace(_with_driver(batch.target, machine), shard_timeout=ends - begun)
     try:
-        with tempfile.TemporaryDirectory(prefix="e2eshard-driver-") as folder:
-            outcome = _run(_driven(batch, target, cases, handed, pathlib.Path(folder)), options, handed, stopped)
-        size = _hand_over(batch, target, cases, handed, options)
-    except (OSError, CannotStartError, UsageError) as error:
-        return [log_lines(f"  driver: nothing of its code is handed over: {error}")]
-    took = f"{time.monotonic() - begun:.1f} s, {size / 1024**2:.1f} MiB handed over"
-    return [log_lines(line) for line in _told(outcome, took)]
+        lines = _precompile(batch, machine, options, ends - _RESERVE, stopped)
+    except Exception as error:  # the shard is built, whatever this is
+        log.info("the trial of the driver", exc_info=True)
+        lines = [f"driver: none of its code is handed over: {error}"]
+    return [log_lines(f"  {line}") for line in lines]
 
 
-def _going(handed: Handed) -> Handed:
-    """Those that the device runs from their bundle alone, and of them what the driver hears of."""
-    going = {
-        case: msgspec.structs.replace(each, run=(Stage.COMPILED_INFERENCE,))
-        for case, each in handed.going.items()
-        if Stage.SETUP not in each.run
+def _precompile(batch: Batch, machine: Target, options: Options, ends: float, stopped: Callable[[], bool]) -> list[str]:
+    begun = time.monotonic()
+    handed = _going(batch, handed_over(batch, options.handover))
+    if not handed.going or options.force_recompile:
+        return ["driver: no case has use for its code"]
+    if time.monotonic() >= ends:
+        return ["driver: no time is left for it; the device's driver compiles all"]
+    with tempfile.TemporaryDirectory(
+        prefix="driver-", dir=build_folder(batch.folder), ignore_cleanup_errors=True
+    ) as name:
+        folder = pathlib.Path(name).absolute()
+        trial = _trial_of(batch, machine, handed, ends, folder / "run")
+        asked = msgspec.structs.replace(options, half=Half.DEVICE, keep=Keep.NONE, rerun=False, resume=False, emit=())
+        tools = toolchain.find(options.compiler, trial.target, compiler=False)
+        outcome = _Trial(trial, asked, tools, handed, folder / "code").run(lambda _: 1.0, stopped)
+        if outcome.hindrance is not None:
+            return [f"driver: {outcome.hindrance.why}"]
+        size = 0 if stopped() else _hand_over(batch, handed, options, folder / "code")
+    return _told(outcome, f"{time.monotonic() - begun:.1f} s, {size / 1024**2:.1f} MiB handed over")
+
+
+def _going(batch: Batch, handed: Handed) -> Handed:
+    """Those that the device runs from their bundles alone, and not to see them fail in that."""
+    doomed = {
+        each.id for each in batch.cases if each.expectation and Stage.COMPILED_INFERENCE in each.expectation.stages
     }
+    going = {case: each for case, each in handed.going.items() if Stage.SETUP not in each.run and case not in doomed}
     return Handed(provenance=handed.provenance, build_on=handed.build_on, partials=handed.partials, going=going)
 
 
-def _with_driver(target: Target, machine: Target) -> Target:
-    """The device's target where only its driver is: what it says of code, and the other machine's tools and limits."""
-    there = building(target, machine)
-    return msgspec.structs.replace(
-        there,
-        name=f"{target.name}+driver",  # what goes alone here need not do so on the device
-        environment=(*target.environment, *(target.build_driver or ())),
+def _trial_of(batch: Batch, machine: Target, handed: Handed, ends: float, folder: pathlib.Path) -> Batch:
+    """What is tried: the device's cases where only its driver is, with the other machine's tools and limits."""
+    target = msgspec.structs.replace(
+        building(batch.target, machine),
+        name=f"{batch.target.name}+driver",  # what goes alone here need not do so on the device
+        environment=(*batch.target.environment, *(batch.target.build_driver or ())),
+        shard_timeout=ends - time.monotonic(),
     )
-
-
-def _driven(batch: Batch, target: Target, cases: tuple[Case, ...], handed: Handed, folder: pathlib.Path) -> Batch:
     return msgspec.structs.replace(
         batch,
         target=target,
-        cases=cases,
+        cases=tuple(case for case in batch.cases if case.id in handed.going),
         bundles=handed.going,
         needs_compiler=False,
         matrix=None,
-        folder=folder / "driver",
+        folder=folder,
     )
 
 
-def _run(batch: Batch, options: Options, handed: Handed, stopped: Callable[[], bool]) -> Ended:
-    options = msgspec.structs.replace(options, half=Half.DEVICE, keep=Keep.NONE, rerun=False, resume=False, emit=())
-    tools = toolchain.find(options.compiler, batch.target, compiler=False)
-    return _DriverRun(batch, options, tools, False, handed).run(lambda _: 1.0, stopped)
-
-
-def _hand_over(batch: Batch, target: Target, cases: Sequence[Case], handed: Handed, options: Options) -> int:
+def _hand_over(batch: Batch, handed: Handed, options: Options, code: pathlib.Path) -> int:
     """Bytes of the code that is handed over; UsageError where that would be too many."""
     file = handover_folder(options.handover, batch.suite, batch.target.name, batch.shard or 0) / CODE_FILE
-    size = pack(default_store(), target, cases, file)
+    size = pack(code, file)
     left = batch.target.handover_total - sum(each.size for each in handed.partials.values())
     if size > left:
         file.unlink()
@@ -137,18 +154,16 @@ def _hand_over(batch: Batch, target: Target, cases: Sequence[Case], handed: Hand
     return size
 
 
-def _told(outcome: Ended, took: str) -> list[str]:
+def _told(outcome: Outcome, took: str) -> list[str]:
     """How many cases went through the driver, and a line for each of the others."""
     failed = [each for each in outcome.records if not _went_through(each)]
-    if outcome.hindrance is not None:
-        return [f"  driver: {outcome.hindrance.why}"]
     done, planned = len(outcome.records) - len(failed), len(outcome.records) + outcome.missing
-    lines = [f"  driver: the kernels of {done} of {planned} cases compiled in {took}"]
-    lines += [f"  not {each.case}: {each.error.signature if each.error else ''}" for each in failed[:_SHOWN]]
+    lines = [f"driver: the kernels of {done} of {planned} cases compiled in {took}"]
+    lines += [f"not {each.case}: {each.error.signature if each.error else ''}" for each in failed[:_SHOWN]]
     if outcome.stop is not Stop.DONE:
-        lines.append(f"  the {outcome.stop} ended that; the device's driver compiles what is left")
+        lines.append(f"ended early ({outcome.stop}): the device's driver compiles what is left")
     return lines
 
 
 def _went_through(record: Record) -> bool:
-    return record.outcome is Outcome.SKIP and record.skip_reason is SkipReason.NOT_COMPARED
+    return any(each.stage is Stage.COMPILED_INFERENCE and each.status is StageStatus.PASS for each in record.stages)

@@ -65,13 +65,13 @@ def _build(
     ends = time.monotonic() + machine.shard_timeout
     outcome = run.run(lambda case: recorded.build_seconds(case.target, case), stopped)
     print(told(run, outcome), flush=True)
-    if batch.target.build_driver is not None and outcome.stop is Stop.DONE:
-        for line in precompile(batch, machine, options, ends, stopped):
-            print(line, flush=True)
     suite = workspace.suite(batch.suite)
     loading = [case for case in batch.cases if run.loads(case.id)]
     extras = {extra for case in loading for extra in suite.extras_of(case)}
     _hand_on(os.environ, extras, loading)
+    if batch.target.build_driver is not None and outcome.stop is Stop.DONE:
+        print("\n".join(precompile(batch, machine, options, ends, stopped)), flush=True)
+        outcome = msgspec.structs.replace(outcome, stop=Stop.INTERRUPTED if stopped() else Stop.DONE)
     return msgspec.structs.replace(outcome, records=())
 
 

@@ -57,8 +57,7 @@ class TwoMachines(SmallSuite):
         hosted = self.root / "hosted"
         if half == "device" and hosted.is_dir():  # the artifact that the device's job fetches
             shutil.copytree(hosted, self.root / "handover" / "small-lab-0-build-1", dirs_exist_ok=True)
-        named = ("--shard", "/".join(SHARD), "--half", half, "--out", out, "--handover", "handover")
-        return self.run(*named, *options, **extra)
+        return self.run(*half_of(half, out), *options, **extra)
 
     def results(self, out: str) -> dict[str, Record]:
         """The shard's records by the model's name."""
@@ -84,6 +83,11 @@ class TwoMachines(SmallSuite):
         assert len({record.case for record in records}) == len(records)
         problems = [f"{each['kind']}: {each['text']}" for each in report["problems"]]
         return done.returncode, {name_of(record.case): record for record in records}, problems
+
+
+def half_of(half: str, out: str) -> tuple[str, ...]:
+    """The options that name one half of the shard."""
+    return ("--shard", "/".join(SHARD), "--half", half, "--out", out, "--handover", "handover")
 
 
 def name_of(case: str) -> str:

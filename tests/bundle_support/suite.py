@@ -91,16 +91,22 @@ class SmallSuite:
         onnx.save(model, refused)
 
     def run(self, *arguments: str, cwd: pathlib.Path | None = None, **extra: str) -> subprocess.CompletedProcess[str]:
-        keep = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "CI"))}
-        environment = {"PYTHONPATH": str(ROOT), "E2ESHARD_STORE": str(self.store), "E2ESHARD_OFFLINE": "1"}
         return subprocess.run(
-            [sys.executable, "-m", "runner", *arguments, "--no-rerun"],
+            self.command(*arguments),
             cwd=cwd or self.root,
-            env={**keep, **environment, **extra},
+            env=self.environment(**extra),
             capture_output=True,
             text=True,
             check=False,
         )
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "runner", *arguments, "--no-rerun"]
+
+    def environment(self, **extra: str) -> dict[str, str]:
+        keep = {name: value for name, value in os.environ.items() if not name.startswith(("GITHUB_", "CI"))}
+        environment = {"PYTHONPATH": str(ROOT), "E2ESHARD_STORE": str(self.store), "E2ESHARD_OFFLINE": "1"}
+        return {**keep, **environment, **extra}
 
     def keep(self, names: Sequence[str], *options: str) -> dict[str, pathlib.Path]:
         """Run models by name; their bundles by name."""
