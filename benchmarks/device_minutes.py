@@ -6,7 +6,7 @@
 exclusive device. Every round runs a shard whole, then its build and its device's half, each from an empty store, so
 that whatever else the machine does hits all alike. On vulkan a second night follows with another compiler that makes
 the same code: of each store only what the device's driver had compiled is left, the whole shard's as well. On
-`vulkan-driver` the build also has the driver compile (`build-driver`); all its nights are first ones. What is measured
+`vulkan-driver` the build also has the driver compile (`precompile-driver`); all its nights are first ones. What is measured
 is the wall time of each `python -m runner`: boot, checkout, installation and artifacts are not in it. Both ways must
 give the same verdicts; the exit code is 1 when not.
 """
@@ -93,7 +93,7 @@ def repository(root: pathlib.Path, ops: int, models: Sequence[str]) -> None:
     suites = root / "suites"
     suites.mkdir(parents=True)
     shutil.copytree(ROOT / "suites" / "models", suites / "models")
-    vulkan = VULKAN.format(name="vulkan", more="") + VULKAN.format(name="vulkan-driver", more="build-driver: {}")
+    vulkan = VULKAN.format(name="vulkan", more="") + VULKAN.format(name="vulkan-driver", more="precompile-driver: {}")
     (suites / "targets.yaml").write_text(TARGETS + vulkan)
     (suites / "excused.yaml").write_text("excused: [{name: '*', reason: a sample is enough}]\n")
     nodes = [

@@ -83,7 +83,8 @@ def _run(worker: Worker, start: Start, pipe: int, file: int) -> int:
     with os.fdopen(file, "rb") as told:
         job = msgspec.json.decode(told.read(), type=Job)
     limit_this_process(job.case.memory_limit)
-    os.environ.update({each.name: each.value for each in (*job.target.environment, *job.case.environment)})
+    trial = job.trial.environment if job.trial is not None else ()
+    os.environ.update({each.name: each.value for each in (*job.target.environment, *job.case.environment, *trial)})
     emit = _Emitter(pipe)
     try:
         worker(job, emit)

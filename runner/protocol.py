@@ -9,7 +9,7 @@ import msgspec
 from schemas.case import Case, Source
 from schemas.opwords import OpTotals
 from schemas.record import CastInput, ErrorInfo, Flags, OutputComparison, Provenance, StageResult, TokenComparison
-from schemas.target import StageTimeout, Target
+from schemas.target import EnvVar, StageTimeout, Target
 from schemas.words import Stage
 
 #: Where a toolchain comes from whose runtime Python can load as well: the installed packages.
@@ -83,6 +83,13 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     jobs: str = ""  # a file with the job of each member, where they go on from bundles
 
 
+class Trial(msgspec.Struct, frozen=True):
+    """Where a device's driver compiles without the device: what it needs for that, and where it keeps its code."""
+
+    environment: tuple[EnvVar, ...]  # stronger than the case's
+    folder: str  # instead of the store's
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One case, where its source lies on this machine, and how it is to be run."""
 
@@ -102,7 +109,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     stage_deadlines: tuple[StageTimeout, ...] = ()  # likewise of its stages
     aside: bool = False  # make the golden of a larger model while the compiler runs
     anew: bool = False  # use no code that the device's driver has kept
-    drivers: str = ""  # the folder in which drivers keep the device's code; empty: the store's
+    trial: Trial | None = None  # where nothing but the code is wanted that the device's driver makes
     caching: Caching | None = None  # where compiled modules come from and go to
     places: dict[str, str] = {}  # of an imported suite's case: where each place of its definition lies here
     batch: Batch | None = None  # instead of the case alone, which is then the first of these

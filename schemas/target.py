@@ -46,7 +46,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     hosted: bool  # a GitHub-hosted machine: may serve pull requests
     compile_runs_on: tuple[str, ...] = ()  # labels where cases only compile, which needs no device; empty: runs_on
     build_on: str | None = None  # the target on whose machines its cases are built; its own then only run them
-    build_driver: tuple[EnvVar, ...] | None = None  # what its driver needs to compile there without the device
+    precompile_driver: tuple[EnvVar, ...] | None = None  # what its driver needs to compile there without the device
     handover_limit: int = 1024**3  # bytes of one case's bundle; a larger case is run whole
     handover_total: int = 8 * 1024**3  # bytes of all bundles of a shard
     description: str = ""

@@ -13,7 +13,6 @@ from schemas.target import Target
 from schemas.words import Depth, Path, Stage
 from suites.fields import Entry, Table
 from suites.findings import Findings, did_you_mean
-from suites.keys import KEPT_BACKENDS
 
 #: What the building machine does of a case; all other stages need the device, or follow one that does.
 BUILD_STAGES: tuple[Stage, ...] = (
@@ -24,6 +23,8 @@ BUILD_STAGES: tuple[Stage, ...] = (
     Stage.CONSTRUCT_INPUTS,
     Stage.NATIVE_INFERENCE,
 )
+#: The backend with drivers that work without a device: lavapipe.
+_WITHOUT_DEVICE = "vulkan-spirv"
 _HOST_CPU = "--iree-llvmcpu-target-cpu=host"
 _OP_BY_OP = (Depth.COMPILE_OP_BY_OP, Depth.EXECUTE_OP_BY_OP)
 
@@ -59,8 +60,8 @@ def check(targets: Mapping[str, Target], entries: Mapping[str, Entry], findings:
         told = _mistake(target, targets, entries)
         if told is not None:
             findings.add(table["build-on"].at, f"target {target.name}: build-on: {told[0]}", told[1])
-        if "build-driver" in table:
-            _check_driver(target, table["build-driver"], findings)
+        if "precompile-driver" in table:
+            _check_driver(target, table["precompile-driver"], findings)
 
 
 def _mistake(target: Target, targets: Mapping[str, Target], entries: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -92,19 +93,14 @@ def _unfit(target: Target, other: Target) -> tuple[str, str] | None:
 
 
 def _check_driver(target: Target, entry: Entry, findings: Findings) -> None:
-    """Findings where the driver keeps nothing, and for what would change its code: the device has other settings."""
-    where = f"target {target.name}: build-driver"
-    if target.backend not in KEPT_BACKENDS:
-        message = f"{where}: what the compiler makes for {target.backend} is final, so that its driver keeps nothing"
-        findings.add(entry.key, message, f"remove it; it is for {' and '.join(KEPT_BACKENDS)}")
-    own = {each.name for each in target.environment}
-    for name in sorted(own.intersection(each.name for each in target.build_driver or ())):
-        message = f"{where}: {name} stands in `environment` too, which holds where cases are built as well"
-        findings.add(entry.value[name].key, message, "keep one; here only what the driver needs without its device")
+    """A finding where the driver compiles nothing, or not without its device."""
+    if target.backend != _WITHOUT_DEVICE:
+        message = f"target {target.name}: precompile-driver: no driver of {target.backend} compiles without its device"
+        findings.add(entry.key, message, f"remove it; it is for {_WITHOUT_DEVICE}")
 
 
 def _check_idle(target: Target, table: Table, findings: Findings) -> None:
-    for key in ("build-driver", "handover-limit", "handover-total"):
+    for key in ("precompile-driver", "handover-limit", "handover-total"):
         if key in table:
             message = f"target {target.name}: {key} without build-on: nothing is handed over"
             findings.add(table[key].key, message, "add `build-on: TARGET`, or remove it")

@@ -22,8 +22,6 @@ DEPTHS: tuple[Depth, ...] = (
 PATHS: tuple[Path, ...] = (Path.TORCH_MLIR, Path.ONNX, Path.ORT_EP, Path.DIRECT)
 FAILURES: tuple[Outcome, ...] = (Outcome.FAIL, Outcome.TIMEOUT, Outcome.CRASH, Outcome.OOM)
 BACKENDS: tuple[str, ...] = ("llvm-cpu", "vmvx", "vulkan-spirv", "rocm", "cuda", "metal-spirv", "amd-aie")
-#: Those whose drivers compile once more what the compiler made, and keep it.
-KEPT_BACKENDS: tuple[str, ...] = ("vulkan-spirv", "cuda")
 #: Element types of a model's inputs, under numpy's names (and bfloat16).
 ELEMENT_TYPES: tuple[str, ...] = (
     "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
@@ -320,10 +318,9 @@ TARGET: Keys = {
         "The hosted target on whose machines cases are built; this target's own machines then only run them.",
         example="cpu",
     ),
-    "build-driver": Field(
+    "precompile-driver": Field(
         kind=Kind.NAMED,
-        doc="Environment in which the device's driver compiles on the machines that build, without the device; `{}` "
-        "where it needs none.",
+        doc="The driver compiles where cases are built, without the device, given these variables; `{}` is none.",
         example={"VK_DRIVER_FILES": "/usr/share/vulkan/icd.d/lvp_icd.x86_64.json"},
         pattern=ENVIRONMENT.pattern,
         says=ENVIRONMENT.says,

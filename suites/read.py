@@ -121,7 +121,9 @@ class Reader:
         item = field.item
         if not isinstance(node, MappingNode) or item is None:
             message = f"{key}: a mapping of names is meant, {kind_of(node)} is here"
-            self.findings.add(self.at(node), message, "write `name: value` lines")
+            self.findings.add(
+                self.at(node), message, "write `name: value` lines" + (", or {} for none" if field.empty else "")
+            )
             return None
         table = Table()
         for name, key_at, value in self._pairs(node, key):

@@ -132,7 +132,7 @@ def _plain(key: str, value: Any) -> Any:
         return Container(**parts) if "image" in parts else None
     if key == "stage-timeouts":
         return tuple(StageTimeout(stage, value[stage].value) for stage in Stage if stage in value)
-    if key in ("environment", "build-driver"):
+    if key in ("environment", "precompile-driver"):
         return tuple(EnvVar(name, value[name].value) for name in sorted(value))
     if key == "input-casts":
         return tuple(InputCast(name, value[name].value) for name in sorted(value))

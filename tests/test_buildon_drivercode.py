@@ -14,7 +14,7 @@ import pytest
 from runner.backends.drivers import keep_code
 from runner.halves.drivercode import CODE_FILE, pack, take_over
 from runner.halves.place import handover_folder
-from runner.protocol import Job, Toolchain
+from runner.protocol import Job, Toolchain, Trial
 from runner.select import Batch
 from runner.store import STORE_VARIABLE, Store
 from schemas.target import EnvVar, Target
@@ -22,8 +22,9 @@ from schemas.words import Stage
 from tests.stages_support.cases import a_case
 from tests.targets_support import VULKAN
 
-WIDE = msgspec.structs.replace(VULKAN, environment=(EnvVar("WIDTH", "256"),), build_driver=())
+WIDE = msgspec.structs.replace(VULKAN, environment=(EnvVar("WIDTH", "256"),), precompile_driver=())
 CASE = a_case()
+DEVICE = "vulkan: llvmpipe on 2 processors"
 FILES = {"mesa/aa/0123": b"a kernel", "mesa/index": bytes(100_000)}
 
 
@@ -59,10 +60,11 @@ def test_the_other_machine_finds_what_the_driver_kept(
     tmp_path: pathlib.Path, code: pathlib.Path, artifact: str
 ) -> None:
     file = handed(tmp_path, artifact)
-    size = pack(code, file)
+    size = pack(code, file, DEVICE)
     assert size == file.stat().st_size < 10_000
     device = Store(tmp_path / "device")
-    take_over(device, batch(tmp_path), tmp_path / "handover")
+    (said,) = take_over(device, batch(tmp_path), tmp_path / "handover")
+    assert said == f"driver: 0.1 MiB of code were new here, compiled by {DEVICE}"
     assert kept(device.root) == FILES
     modes = {path.stat().st_mode & 0o777 for path in (device.root / "drivers").rglob("*") if path.is_file()}
     assert modes == {(code / "mesa" / "index").stat().st_mode & 0o777}, "others read the store too"
@@ -72,7 +74,7 @@ def test_the_other_machine_finds_what_the_driver_kept(
 
 
 def test_what_the_device_has_kept_stays(tmp_path: pathlib.Path, code: pathlib.Path) -> None:
-    pack(code, handed(tmp_path))
+    pack(code, handed(tmp_path), DEVICE)
     own = tmp_path / "device" / "drivers" / "mesa" / "index"
     own.parent.mkdir(parents=True)
     own.write_bytes(b"its own")
@@ -81,7 +83,7 @@ def test_what_the_device_has_kept_stays(tmp_path: pathlib.Path, code: pathlib.Pa
 
 
 def test_where_nothing_is_kept_nothing_is_handed_over(tmp_path: pathlib.Path) -> None:
-    assert pack(tmp_path / "empty", handed(tmp_path)) == 0
+    assert pack(tmp_path / "empty", handed(tmp_path), DEVICE) == 0
     assert not handed(tmp_path).exists()
     take_over(Store(tmp_path / "device"), batch(tmp_path), tmp_path / "handover")
     assert not (tmp_path / "device").exists()
@@ -90,7 +92,7 @@ def test_where_nothing_is_kept_nothing_is_handed_over(tmp_path: pathlib.Path) ->
 def test_a_store_without_room_takes_nothing(
     tmp_path: pathlib.Path, code: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pack(code, handed(tmp_path))
+    pack(code, handed(tmp_path), DEVICE)
     monkeypatch.setenv("E2ESHARD_STORE_LIMIT", "0")
     take_over(Store(tmp_path / "device"), batch(tmp_path), tmp_path / "handover")
     assert not (tmp_path / "device").exists()
@@ -105,7 +107,7 @@ def test_what_does_not_fit_the_disk_leaves_no_half(
 
     monkeypatch.setattr(zipfile.ZipFile, "write", full)
     with pytest.raises(OSError, match="No space left"):
-        pack(code, handed(tmp_path))
+        pack(code, handed(tmp_path), DEVICE)
     assert not handed(tmp_path).exists()
 
 
@@ -135,7 +137,7 @@ def test_a_spoilt_archive_is_told_and_not_used(
     tmp_path: pathlib.Path, caplog: pytest.LogCaptureFixture, spoil: Callable[[pathlib.Path], None], said: str
 ) -> None:
     spoil(handed(tmp_path))
-    take_over(Store(tmp_path / "device"), batch(tmp_path), tmp_path / "handover")
+    assert take_over(Store(tmp_path / "device"), batch(tmp_path), tmp_path / "handover") == []
     assert said in caplog.text
     assert CODE_FILE in caplog.text
     assert kept(tmp_path / "device") == {}
@@ -147,7 +149,7 @@ def test_no_damage_to_an_archive_ends_the_shard_or_makes_another_kernel(
 ) -> None:
     (code / "mesa" / "index").write_bytes(b"index")
     file = handed(tmp_path)
-    pack(code, file)
+    pack(code, file, DEVICE)
     sound = file.read_bytes()
     told = 0
     for spoilt in (
@@ -160,31 +162,48 @@ def test_no_damage_to_an_archive_ends_the_shard_or_makes_another_kernel(
         told += bool(caplog.records)
         found = kept(tmp_path / "device")
         assert set(found.values()) <= {b"a kernel", b"index"}, "whatever a name came to be"
-        assert not list(tmp_path.rglob("*.tmp.tmp"))
+        assert not [each for each in found if each.endswith(".tmp")]
+        assert not found or not caplog.records, "all of it or nothing"
         shutil.rmtree(tmp_path / "device", ignore_errors=True)
     assert told > len(sound) // 4
 
 
-@pytest.mark.parametrize("driver", [(), (EnvVar("VK_DRIVER_FILES", "/x.json"), EnvVar("FAMILY", "A"))])
-def test_the_driver_keeps_it_in_the_same_folder_on_both_machines(
+def test_a_disk_that_is_full_leaves_no_part(
+    tmp_path: pathlib.Path, code: pathlib.Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack(code, handed(tmp_path), DEVICE)
+    plain = pathlib.Path.write_bytes
+
+    def full(self: pathlib.Path, data: bytes) -> int:
+        if "index" in self.name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return plain(self, data)
+
+    monkeypatch.setattr(pathlib.Path, "write_bytes", full)
+    assert take_over(Store(tmp_path / "device"), batch(tmp_path), tmp_path / "handover") == []
+    assert "No space left on device" in caplog.text
+    assert kept(tmp_path / "device") == {}
+
+
+@pytest.mark.parametrize("driver", [(), (EnvVar("VK_DRIVER_FILES", "/x.json"), EnvVar("WIDTH", "512"))])
+def test_the_driver_keeps_it_under_the_same_name_on_both_machines(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, driver: tuple[EnvVar, ...]
 ) -> None:
     monkeypatch.setenv(STORE_VARIABLE, str(tmp_path / "store"))
+    case = msgspec.structs.replace(CASE, environment=WIDE.environment)
+    trial = Trial(driver, str(tmp_path / "trial"))
 
-    def folder(target: Target, drivers: str = "") -> str:
-        found: dict[str, str] = {}
+    def folder(target: Target, trial: Trial | None = None, **before: str) -> pathlib.Path:
         tools = Toolchain(iree_compile="", iree_opt="", iree_run_module="", library="", origin="package")
         stages = (Stage.COMPILED_INFERENCE,)
         common = {"source": "", "folder": "", "logs": ""}
-        job = Job(case=CASE, target=target, toolchain=tools, stages=stages, drivers=drivers, **common)
-        keep_code(job, found)
-        assert found["MESA_DISK_CACHE_MULTI_FILE"] == "true", "else all of it is one file"
-        return found["MESA_SHADER_CACHE_DIR"]
+        keep_code(Job(case=case, target=target, toolchain=tools, stages=stages, trial=trial, **common), before)
+        assert before["MESA_DISK_CACHE_MULTI_FILE"] == "true", "else all of it is one file"
+        return pathlib.Path(before["MESA_SHADER_CACHE_DIR"])
 
-    there = msgspec.structs.replace(WIDE, build_driver=driver)
-    here = msgspec.structs.replace(there, environment=(*there.environment, *driver))
-    own = pathlib.Path(folder(WIDE))
+    machine = (EnvVar("LD_LIBRARY_PATH", "/opt/lib"),)
+    builder = msgspec.structs.replace(WIDE, environment=(*machine, *WIDE.environment, *driver))
+    own = folder(WIDE)
     assert own.parent == tmp_path / "store" / "drivers"
-    assert folder(there) == str(own)
-    assert folder(here, str(tmp_path / "trial")) == str(tmp_path / "trial" / own.name)
-    assert folder(msgspec.structs.replace(there, environment=())) != str(own)
+    assert folder(builder, trial) == tmp_path / "trial" / own.name
+    assert folder(builder, trial, MESA_SHADER_CACHE_DIR="/elsewhere") == tmp_path / "trial" / own.name

@@ -44,8 +44,8 @@ def load(root: Path, targets: str = TARGETS, suite: str = SUITE) -> Workspace:
         ("build-on: cpu, toolchain: /opt/iree", "the toolchain of new lies on its own machines"),
         ("build-on: cpu, compile-flags: [--iree-llvmcpu-target-cpu=host]", "means the machine that compiles"),
         ("handover-limit: 1GiB", "handover-limit without build-on"),
-        ("build-driver: {}", "build-driver without build-on"),
-        ("build-on: cpu, build-driver: {}", "what the compiler makes for llvm-cpu is final"),
+        ("precompile-driver: {}", "precompile-driver without build-on"),
+        ("build-on: cpu, precompile-driver: {}", "no driver of llvm-cpu compiles without its device"),
     ],
 )
 def test_a_target_that_cannot_be_built_there_is_found(tmp_path: Path, line: str, told: str) -> None:
@@ -61,18 +61,18 @@ def test_a_target_that_cannot_be_built_there_is_found(tmp_path: Path, line: str,
     ("driver", "told", "column"),
     [
         ("{1X: y}", "'1X' is not a name of an environment variable", 30),
-        ("{B: x, A: y}", "build-driver: B stands in `environment` too", 30),
-        ("[A]", "build-driver", 29),
+        ("[A]", "precompile-driver: ", 29),
+        ("true", "precompile-driver: ", 29),
     ],
 )
 def test_what_a_driver_cannot_have_is_found(tmp_path: Path, driver: str, told: str, column: int) -> None:
     lines = [
         "  new:", "    backend: vulkan-spirv", "    device: vulkan", "    runs-on: [self-hosted, new]",
-        "    environment: {B: '1'}", "    build-on: cpu", f"    build-driver:           {driver}", "",
+        "    build-on: cpu", f"    precompile-driver:      {driver}", "",
     ]  # fmt: skip
     (found,) = findings(folder(tmp_path, targets=TARGETS + "\n".join(lines), mine=SUITE))
     assert told in found.message
-    assert (found.location.line, found.location.column) == (11, column)
+    assert (found.location.line, found.location.column) == (10, column)
     assert found.remedy
 
 
@@ -156,13 +156,20 @@ def test_the_workflow_calls_with_the_builders_machine(tmp_path: Path) -> None:
     ("written", "driver"),
     [
         ("", None),
-        ("build-driver: {},", ()),
-        ("build-driver: {B: '', A: x},", (EnvVar("A", "x"), EnvVar("B", ""))),
+        ("precompile-driver: {},", ()),
+        ("precompile-driver: {B: '', A: x},", (EnvVar("A", "x"), EnvVar("B", ""))),
     ],
 )
 def test_what_a_driver_needs_to_compile_without_its_device(
     tmp_path: Path, written: str, driver: tuple[EnvVar, ...] | None
 ) -> None:
-    targets = TARGETS.replace("backend: rocm, device: hip, chip: gfx942", "backend: cuda, device: cuda, chip: sm_90")
+    targets = TARGETS.replace("backend: rocm, device: hip, chip: gfx942", "backend: vulkan-spirv, device: vulkan")
     loaded = load(tmp_path, targets.replace("build-on", f"{written} build-on"))
-    assert loaded.target("gpu").build_driver == driver
+    assert loaded.target("gpu").precompile_driver == driver
+
+
+def test_recorded_seconds_survive_their_file() -> None:
+    whole, device = {"b@onnx": 2.0, "a@onnx": 1.0}, {"a@onnx": 0.1}
+    read = msgspec.json.decode(timings.dump("gpu", whole, device), type=TimingsFile)
+    assert (read.seconds, read.device_seconds) == (whole, device)
+    assert b"device_seconds" not in timings.dump("gpu", whole)

@@ -248,8 +248,8 @@ def test_targets_carry_every_field(tmp_path: Path) -> None:
 targets:
   all:
     description: Everything
-    backend: cuda
-    device: cuda
+    backend: vulkan-spirv
+    device: vulkan
     runs-on: [self-hosted, ubuntu-24.04]
     compile-runs-on: macos-15
     chip: gfx942
@@ -275,7 +275,7 @@ targets:
     shard-budget: 30m
     capacity: 3
     build-on: builder
-    build-driver: {{}}
+    precompile-driver: {{}}
     handover-limit: 2GiB
     handover-total: 4GiB
   builder:

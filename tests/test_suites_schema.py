@@ -79,7 +79,6 @@ def test_words_of_the_schemas_are_those_of_the_project() -> None:
     assert failurekeys.FAILURE["stage"].choices == tuple(Stage)
     assert set(keys.DEPTHS) == set(LAST_STAGE), "the depths of a manifest are those the runner reaches"
     assert set(keys.BACKENDS) == set(BACKENDS), "the backends of a target are those the runner has"
-    assert set(keys.KEPT_BACKENDS) == {name for name, each in BACKENDS.items() if each.kept}
     assert set(keys.ELEMENT_TYPES) <= {each.name for each in tensors._TABLE}, "the runner has the element types"
     assert keys.PER_TARGET["mode"].choices == tuple(Mode)
 

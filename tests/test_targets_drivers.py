@@ -27,9 +27,17 @@ RUNS = (Stage.COMPILED_INFERENCE,)
 NOWHERE = Toolchain(iree_compile="", iree_opt="", iree_run_module="", library="", origin="package")
 
 
-def told(target: Target, *, anew: bool = False, stages: tuple[Stage, ...] = RUNS, **before: str) -> dict[str, str]:
+def told(
+    target: Target,
+    *,
+    anew: bool = False,
+    stages: tuple[Stage, ...] = RUNS,
+    own: tuple[EnvVar, ...] = (),
+    **before: str,
+) -> dict[str, str]:
     environment = dict(before)
-    job = Job(case=a_case(), target=target, toolchain=NOWHERE, source="", folder="", logs="", stages=stages, anew=anew)
+    case = msgspec.structs.replace(a_case(), environment=own)
+    job = Job(case=case, target=target, toolchain=NOWHERE, source="", folder="", logs="", stages=stages, anew=anew)
     keep_code(job, environment)
     return environment
 
@@ -78,9 +86,8 @@ def test_a_case_that_runs_nothing_there_or_a_store_that_keeps_nothing_has_none(s
 
 
 def test_other_settings_have_another_folder(store: pathlib.Path) -> None:
-    wide = msgspec.structs.replace(CUDA, environment=(EnvVar("WIDTH", "256"),))
-    narrow = msgspec.structs.replace(CUDA, environment=(EnvVar("WIDTH", "128"),))
-    assert len({told(each)["CUDA_CACHE_PATH"] for each in (CUDA, wide, narrow)}) == 3
+    wide, narrow = (EnvVar("WIDTH", "256"),), (EnvVar("WIDTH", "128"),)
+    assert len({told(CUDA, own=each)["CUDA_CACHE_PATH"] for each in ((), wide, narrow)}) == 3
     assert len(list((store / "drivers").iterdir())) == 3
 
 

@@ -8,9 +8,10 @@ case, which goes on from its bundle in any event.
 from __future__ import annotations
 
 import logging
+import os
 import pathlib
+import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 
@@ -28,12 +29,12 @@ from runner.journal import Journal
 from runner.options import Options
 from runner.outcome import Outcome
 from runner.progress import PlainProgress, Tally
-from runner.protocol import Job, Toolchain
+from runner.protocol import Job, Toolchain, Trial
 from runner.running import Limits
 from runner.schedule import Stop
 from runner.select import Batch
 from schemas.case import Case
-from schemas.errors import UsageError
+from schemas.errors import E2EShardError, UsageError
 from schemas.partial import Half
 from schemas.record import Provenance, Record, ShardHeader
 from schemas.target import Target
@@ -43,7 +44,9 @@ from suites.units import show_size
 log = logging.getLogger("runner.halves")
 
 _SHOWN = 50
-_RESERVE = 90.0  # seconds of the build's own that are left for what no deadline ends: starting, killing, packing
+#: Seconds. The trial takes no longer than the build has, but for the least; and of the machine's shard-timeout it
+#: leaves the reserve, for what no deadline ends: starting, killing, packing.
+_LEAST, _RESERVE = 300.0, 90.0
 
 
 class _Quiet(PlainProgress):
@@ -54,17 +57,22 @@ class _Quiet(PlainProgress):
         self._tally.add(record)
 
 
-class _Trial(DeviceRun):
-    """The device's half, in a folder that goes with it, whose drivers keep their code in ``code``."""
+class _DriverRun(DeviceRun):
+    """The device's half where only its driver is, in a folder that goes with it."""
 
-    def __init__(self, batch: Batch, options: Options, tools: Toolchain, handed: Handed, code: pathlib.Path) -> None:
-        self._code = code
+    def __init__(self, batch: Batch, options: Options, tools: Toolchain, handed: Handed, trial: Trial) -> None:
+        self._trial = trial
         super().__init__(batch, options, tools, True, handed)
+
+    @property
+    def made_by(self) -> str:
+        """The driver's name for the device that it stands in for, and what of this machine may be in its code."""
+        return f"{self._readiness.device} on {len(os.sched_getaffinity(0))} processors"
 
     def _job_in(
         self, case: Case, place: pathlib.Path, logs: pathlib.Path, limits: Limits, folder: ShardFolder | None = None
     ) -> Job:
-        return msgspec.structs.replace(super()._job_in(case, place, logs, limits, folder), drivers=str(self._code))
+        return msgspec.structs.replace(super()._job_in(case, place, logs, limits, folder), trial=self._trial)
 
     def _run_cases(self, todo: Sequence[Case], jobs: int, deadline: float, stopped: Callable[[], bool]) -> Stop:
         self._progress = _Quiet(Tally(len(todo), {}, jobs), sys.stdout)
@@ -78,38 +86,47 @@ class _Trial(DeviceRun):
         return ""
 
 
-def precompile(batch: Batch, machine: Target, options: Options, ends: float, stopped: Callable[[], bool]) -> list[str]:
+def precompile(batch: Batch, machine: Target, options: Options, begun: float, stopped: Callable[[], bool]) -> list[str]:
     """Fill the handover of a built shard with its driver's code; lines that say what came of it.
 
-    ``ends``: until when, by the monotonic clock. Nothing that goes wrong here is more than such a line.
+    ``begun``: when the build began, by the monotonic clock. Nothing that goes wrong here is more than such a line.
     """
+    now = time.monotonic()
+    ends = min(begun + machine.shard_timeout - _RESERVE, now + max(_LEAST, now - begun))
     try:
-        lines = _precompile(batch, machine, options, ends - _RESERVE, stopped)
-    except Exception as error:  # the shard is built, whatever this is
-        log.info("the trial of the driver", exc_info=True)
+        lines = _precompile(batch, machine, options, ends, stopped)
+    except (OSError, E2EShardError) as error:
         lines = [f"driver: none of its code is handed over: {error}"]
+    except Exception as error:  # the shard is built, whatever this is
+        log.warning("the trial of the driver ended with a bug of the runner", exc_info=True)
+        lines = [f"driver: none of its code is handed over: {type(error).__name__}: {error}"]
     return [log_lines(f"  {line}") for line in lines]
 
 
 def _precompile(batch: Batch, machine: Target, options: Options, ends: float, stopped: Callable[[], bool]) -> list[str]:
     begun = time.monotonic()
+    if begun >= ends:
+        return ["driver: no time is left for it; the device's driver compiles all"]
     handed = _going(batch, handed_over(batch, options.handover))
     if not handed.going or options.force_recompile:
         return ["driver: no case has use for its code"]
-    if time.monotonic() >= ends:
-        return ["driver: no time is left for it; the device's driver compiles all"]
-    with tempfile.TemporaryDirectory(
-        prefix="driver-", dir=build_folder(batch.folder), ignore_cleanup_errors=True
-    ) as name:
-        folder = pathlib.Path(name).absolute()
-        trial = _trial_of(batch, machine, handed, ends, folder / "run")
-        asked = msgspec.structs.replace(options, half=Half.DEVICE, keep=Keep.NONE, rerun=False, resume=False, emit=())
-        tools = toolchain.find(options.compiler, trial.target, compiler=False)
-        outcome = _Trial(trial, asked, tools, handed, folder / "code").run(lambda _: 1.0, stopped)
+    folder = (
+        build_folder(batch.folder).absolute() / "work"
+    )  # nobody's any more; the next build removes it at the latest
+    trial = Trial(batch.target.precompile_driver or (), str(folder / "code"))
+    tried = _tried(batch, machine, handed, folder / "run", ends)
+    asked = msgspec.structs.replace(options, half=Half.DEVICE, keep=Keep.NONE, rerun=False, resume=False, emit=())
+    try:
+        tools = toolchain.find(options.compiler, tried.target, compiler=False)
+        run = _DriverRun(tried, asked, tools, handed, trial)
+        outcome = run.run(lambda _: 1.0, stopped)
         if outcome.hindrance is not None:
             return [f"driver: {outcome.hindrance.why}"]
-        size = 0 if stopped() else _hand_over(batch, handed, options, folder / "code")
-    return _told(outcome, f"{time.monotonic() - begun:.1f} s, {size / 1024**2:.1f} MiB handed over")
+        size = 0 if stopped() else _hand_over(batch, handed, options, folder / "code", run.made_by)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    what = f"{size / 1024**2:.1f} MiB handed over" if size else "nothing handed over"
+    return [f"driver: {run.made_by}", *_told(outcome, f"{time.monotonic() - begun:.1f} s, {what}")]
 
 
 def _going(batch: Batch, handed: Handed) -> Handed:
@@ -121,12 +138,14 @@ def _going(batch: Batch, handed: Handed) -> Handed:
     return Handed(provenance=handed.provenance, build_on=handed.build_on, partials=handed.partials, going=going)
 
 
-def _trial_of(batch: Batch, machine: Target, handed: Handed, ends: float, folder: pathlib.Path) -> Batch:
-    """What is tried: the device's cases where only its driver is, with the other machine's tools and limits."""
+def _tried(batch: Batch, machine: Target, handed: Handed, folder: pathlib.Path, ends: float) -> Batch:
+    """The device's cases where only its driver is, with the other machine's tools and limits."""
+    there = building(batch.target, machine)
     target = msgspec.structs.replace(
-        building(batch.target, machine),
+        there,
         name=f"{batch.target.name}+driver",  # what goes alone here need not do so on the device
-        environment=(*batch.target.environment, *(batch.target.build_driver or ())),
+        # With these devices are looked for; a case has the trial's own on top.
+        environment=(*there.environment, *batch.target.environment, *(batch.target.precompile_driver or ())),
         shard_timeout=ends - time.monotonic(),
     )
     return msgspec.structs.replace(
@@ -140,16 +159,16 @@ def _trial_of(batch: Batch, machine: Target, handed: Handed, ends: float, folder
     )
 
 
-def _hand_over(batch: Batch, handed: Handed, options: Options, code: pathlib.Path) -> int:
+def _hand_over(batch: Batch, handed: Handed, options: Options, code: pathlib.Path, made_by: str) -> int:
     """Bytes of the code that is handed over; UsageError where that would be too many."""
     file = handover_folder(options.handover, batch.suite, batch.target.name, batch.shard or 0) / CODE_FILE
-    size = pack(code, file)
+    size = pack(code, file, made_by)
     left = batch.target.handover_total - sum(each.size for each in handed.partials.values())
     if size > left:
         file.unlink()
         raise UsageError(
             f"it takes {show_size(size)}, and {show_size(max(left, 0))} are left of handover-total",
-            f"give {batch.target.name} a larger handover-total, or leave build-driver out",
+            f"give {batch.target.name} a larger handover-total, or leave precompile-driver out",
         )
     return size
 
@@ -158,7 +177,7 @@ def _told(outcome: Outcome, took: str) -> list[str]:
     """How many cases went through the driver, and a line for each of the others."""
     failed = [each for each in outcome.records if not _went_through(each)]
     done, planned = len(outcome.records) - len(failed), len(outcome.records) + outcome.missing
-    lines = [f"driver: the kernels of {done} of {planned} cases compiled in {took}"]
+    lines = [f"the kernels of {done} of {planned} cases compiled in {took}"]
     lines += [f"not {each.case}: {each.error.signature if each.error else ''}" for each in failed[:_SHOWN]]
     if outcome.stop is not Stop.DONE:
         lines.append(f"ended early ({outcome.stop}): the device's driver compiles what is left")

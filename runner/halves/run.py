@@ -62,15 +62,15 @@ def _build(
     tools = toolchain.find(options.compiler, building(batch.target, machine))
     run = BuildRun(batch, options, tools, on_ci, machine)
     recorded = timings.load(options.suites)
-    ends = time.monotonic() + machine.shard_timeout
+    begun = time.monotonic()
     outcome = run.run(lambda case: recorded.build_seconds(case.target, case), stopped)
     print(told(run, outcome), flush=True)
     suite = workspace.suite(batch.suite)
     loading = [case for case in batch.cases if run.loads(case.id)]
     extras = {extra for case in loading for extra in suite.extras_of(case)}
     _hand_on(os.environ, extras, loading)
-    if batch.target.build_driver is not None and outcome.stop is Stop.DONE:
-        print("\n".join(precompile(batch, machine, options, ends, stopped)), flush=True)
+    if batch.target.precompile_driver is not None and outcome.stop is Stop.DONE:
+        print("\n".join(precompile(batch, machine, options, begun, stopped)), flush=True)
         outcome = msgspec.structs.replace(outcome, stop=Stop.INTERRUPTED if stopped() else Stop.DONE)
     return msgspec.structs.replace(outcome, records=())
 
@@ -88,8 +88,8 @@ def _device(
 ) -> Outcome:
     _machine(workspace, batch)
     batch, handed = device_batch(batch, options)
-    if batch.target.build_driver is not None and not options.force_recompile:
-        take_over(default_store(), batch, options.handover)
+    if batch.target.precompile_driver is not None and not options.force_recompile:
+        print("".join(f"{line}\n" for line in take_over(default_store(), batch, options.handover)), end="", flush=True)
     tools = toolchain.find(options.compiler, batch.target, compiler=batch.needs_compiler)
     run = DeviceRun(batch, options, tools, on_ci, handed)
     recorded = timings.load(options.suites)
