@@ -6,9 +6,9 @@
 exclusive device. Every round runs a shard whole, then its build and its device's half, each from an empty store, so
 that whatever else the machine does hits all alike. On vulkan a second night follows with another compiler that makes
 the same code: of each store only what the device's driver had compiled is left, the whole shard's as well. On
-`vulkan-driver` the build also has the driver compile (`precompile-driver`); all its nights are first ones. What is measured
-is the wall time of each `python -m runner`: boot, checkout, installation and artifacts are not in it. Both ways must
-give the same verdicts; the exit code is 1 when not.
+`vulkan-driver` the build also has the driver compile (`precompile-driver`); all its nights are first ones. What is
+measured is the wall time of each `python -m runner`: boot, checkout, installation and artifacts are not in it. Both
+ways must give the same verdicts; the exit code is 1 when not.
 """
 
 from __future__ import annotations
