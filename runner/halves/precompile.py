@@ -110,9 +110,7 @@ def _precompile(batch: Batch, machine: Target, options: Options, ends: float, st
     handed = _going(batch, handed_over(batch, options.handover))
     if not handed.going or options.force_recompile:
         return ["driver: no case has use for its code"]
-    folder = (
-        build_folder(batch.folder).absolute() / "work"
-    )  # nobody's any more; the next build removes it at the latest
+    folder = build_folder(batch.folder).absolute() / "work"  # the build's no more; the next one removes what is left
     trial = Trial(batch.target.precompile_driver or (), str(folder / "code"))
     tried = _tried(batch, machine, handed, folder / "run", ends)
     asked = msgspec.structs.replace(options, half=Half.DEVICE, keep=Keep.NONE, rerun=False, resume=False, emit=())
