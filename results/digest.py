@@ -12,7 +12,7 @@ import msgspec
 from results.measured import disabled, let_pass, token_differences, worst
 from results.view import both_ends, kind_of
 from schemas.figures import Standing, compared
-from schemas.record import OutputComparison, Record
+from schemas.record import READS_BEHIND, OutputComparison, Record
 from schemas.words import Outcome
 
 T = TypeVar("T")
@@ -87,6 +87,7 @@ class Digest(msgspec.Struct, frozen=True, kw_only=True):
     tokens: tuple[tuple[str, str], ...]  # case, the difference of a sequence that did not pass, or passed by its text
     least_correlated: tuple[LowPcc, ...]
     goldens: tuple[GoldenStanding, ...] = ()  # missed and improved ones
+    reading_behind: tuple[tuple[str, Outcome], ...] = ()  # cases whose code reads memory behind its inputs
 
 
 def digest(records: Iterable[Record]) -> Digest:
@@ -99,6 +100,7 @@ def digest(records: Iterable[Record]) -> Digest:
     unchecked: list[Unasserted] = []
     diverging: list[tuple[str, OutputComparison]] = []
     tokens: list[tuple[str, str]] = []
+    behind: list[tuple[str, Outcome]] = []
     lowest: list[tuple[float, LowPcc]] = []
     goldens: list[GoldenStanding] = []
     for record in records:
@@ -118,6 +120,7 @@ def digest(records: Iterable[Record]) -> Digest:
             unchecked.append(_unasserted(record))
         _tell(diverging, ((record.case, value) for value in record.intermediates[:1]))
         _tell(tokens, ((record.case, difference) for difference in token_differences(record)))
+        _tell(behind, ((record.case, record.outcome) for note in record.notes if note == READS_BEHIND))
         if record.comparisons:
             _push_pcc(lowest, record)
         goldens += _standings(record)[: _EXAMPLES - len(goldens)]
@@ -132,6 +135,7 @@ def digest(records: Iterable[Record]) -> Digest:
         tokens=tuple(tokens),
         least_correlated=tuple(sorted(low for _, low in lowest)),
         goldens=tuple(sorted(goldens, key=lambda each: (each.standing is Standing.IMPROVED, each))),
+        reading_behind=tuple(sorted(behind)),
     )
 
 

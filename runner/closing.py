@@ -17,7 +17,7 @@ from runner.outcome import Outcome
 from runner.progress import clock
 from runner.reproduce import bundle_command
 from runner.schedule import Stop
-from schemas.record import DIFFERED, Record
+from schemas.record import DIFFERED, READS_BEHIND, Record
 
 _MOST_FAILURES = 50
 
@@ -93,6 +93,9 @@ def _ending(outcome: Outcome) -> list[str]:
         again, differed = sum(bool(each.again) for each in joined), sum(each.again == DIFFERED for each in joined)
         how = f"{differed} did not agree" if differed else "all agreed"
         lines.append(f"  {again} of {len(joined)} joined verdicts were judged again alone, {how}")
+    behind = sum(READS_BEHIND in record.notes for record in outcome.records)
+    if behind:
+        lines.append(f"  the compiled code of {behind} reads memory behind its inputs: summary.md names them")
     if outcome.unrepeated and outcome.stop is Stop.DONE:
         lines.append(
             f"  {outcome.unrepeated} of them could not be run a second time: no time, no room or no device left"

@@ -175,12 +175,13 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="
 class Left(msgspec.Struct, frozen=True, kw_only=True, tag_field="event", tag="left"):
     """A member of a batch did not end as it should, for whatever reason: it has to be judged alone.
 
-    ``passing``: that may have been another member's doing, or this machine's.
+    ``passing``: that may have been another member's doing, or this machine's. ``note`` is what its record shall say.
     """
 
     member: int
     why: str
     passing: bool = False
+    note: str = ""
 
 
 Event = StageStarted | StageEnded | Finished | Passed | Failed | Left

@@ -102,6 +102,8 @@ class Rerun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 #: What ``Together.again`` says.
 AGREED, DIFFERED = "agreed", "differed"
+#: The note of a case that gave other outputs in a batch, and gave others again with other bytes behind its inputs.
+READS_BEHIND = "its compiled code reads memory behind its inputs: with other bytes there its outputs are others"
 
 
 class Together(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

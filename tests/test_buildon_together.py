@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from runner.pool import BATCHES_VARIABLE, WORKER_VARIABLE
-from schemas.record import Record
+from schemas.record import READS_BEHIND, Record
 from schemas.words import Stage
 from tests.buildon_support import TwoMachines
 from tests.buildon_support.worker import FAULT
@@ -74,6 +74,13 @@ def test_what_went_wrong_together_goes_alone_in_the_next_run(built: TwoMachines)
     device(built, **worker, **{FAULT: "spoil"})
     _, said = device(built, forget=False, **worker, **{FAULT: "none"})
     assert "a batch of" not in said, "although this machine has no compiler's cache"
+
+
+@pytest.mark.parametrize(("fault", "noted"), [("spoil", False), ("behind", True)])
+def test_outputs_that_depend_on_what_lies_behind_inputs_are_noted(built: TwoMachines, fault: str, noted: bool) -> None:
+    worker = {WORKER_VARIABLE: "tests.buildon_support.worker:run", BATCHES_VARIABLE: "1"}
+    records, _ = device(built, **worker, **{FAULT: fault})
+    assert {name: READS_BEHIND in each.notes for name, each in records.items()} == dict.fromkeys(ENDS, noted)
 
 
 @pytest.mark.parametrize("fault", ["crash", "lose", "spoil"])

@@ -16,6 +16,7 @@ from results.writers.markdown_verification import (
     first_diverging,
     goldens,
     lowest_pcc,
+    reading_behind,
     token_differences,
 )
 from schemas.report import GroupTotals, ReportHead, SignatureTotal
@@ -316,7 +317,8 @@ SECTIONS: dict[Section, int] = {
     _missing: 120_000,
     _infra: 80_000,
     _skips: 5_000,
-    disabled_checks: 30_000,
+    disabled_checks: 25_000,
+    reading_behind: 5_000,
     first_diverging: 15_000,
     token_differences: 15_000,
     goldens: 9_000,

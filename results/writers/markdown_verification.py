@@ -29,6 +29,19 @@ def disabled_checks(head: ReportHead, found: Digest) -> Iterator[str]:
     yield ""
 
 
+def reading_behind(_: ReportHead, found: Digest) -> Iterator[str]:
+    """Cases whose outputs depend on what lies behind their inputs: right by luck where they pass."""
+    if not found.reading_behind:
+        return
+    yield f"## Reading memory behind inputs ({len(found.reading_behind)})"
+    yield ""
+    yield "With other bytes behind their inputs these give other outputs; where they pass, it is by luck:"
+    yield ""
+    for case, outcome in found.reading_behind:
+        yield f"- {outcome} {code(case)}"
+    yield ""
+
+
 def first_diverging(_: ReportHead, found: Digest) -> Iterator[str]:
     """Of each case whose values were looked at, the first that goes wrong."""
     if not found.diverging:

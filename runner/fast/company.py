@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import encodings.cp437  # noqa: F401 - the names in a ZIP file; here it is loaded once, before any fork
 import io
+import itertools
 import pathlib
 import time
 from collections.abc import Callable, Sequence
@@ -44,19 +45,28 @@ class Company:
         Raises what the runtime raises, LookupError where one that is there has no inputs, and as ``arguments`` where
         those of the others cannot be read.
         """
-        inputs = self._inputs()
-        results = [self._results(key) for key in self.order]
+        given = self._given()
         begun = time.perf_counter()
-        given = tuple(array for each in inputs for array in each)
-        outputs = call(self.compiled, self.function, given, tuple(kind for each in results for kind in each))
+        outputs = self._outputs(call, given)
         share = (time.perf_counter() - begun) / len(self.order)
-        at = 0
-        for key, kinds in zip(self.order, results, strict=True):
-            if key in self.ones:
-                self.ones[key].work.outputs = outputs[at : at + len(kinds)]
-                self.ones[key].seconds[Stage.COMPILED_INFERENCE] = share
-            at += len(kinds)
+        for key, one in self.ones.items():
+            one.work.outputs = outputs[key]
+            one.seconds[Stage.COMPILED_INFERENCE] = share
         return given
+
+    def outputs(self, call: Call, one: One) -> tuple[Array, ...]:
+        """What one has when all are called again; raises as ``call``, and keeps nothing."""
+        (key,) = (key for key, each in self.ones.items() if each is one)
+        return self._outputs(call, self._given())[key]
+
+    def _given(self) -> tuple[Array, ...]:
+        return tuple(array for each in self._inputs() for array in each)
+
+    def _outputs(self, call: Call, given: tuple[Array, ...]) -> dict[str, tuple[Array, ...]]:
+        results = [self._results(key) for key in self.order]
+        outputs = call(self.compiled, self.function, given, tuple(kind for each in results for kind in each))
+        ends = [*itertools.accumulate(map(len, results))]
+        return {key: outputs[at - len(own) : at] for key, own, at in zip(self.order, results, ends, strict=True)}
 
     def companions(self) -> tuple[Companion, ...]:
         """All whose arguments it takes, for later runs."""

@@ -72,10 +72,12 @@ class Alone(msgspec.Struct, frozen=True, kw_only=True):
     """What the next run need not try with others: the marks of cases that fail, and by id, under which key, others.
 
     The others passed only alone when they were last tried. They are tried again with another compiler or model.
+    ``notes`` are what was found out of those, by id.
     """
 
     failed: frozenset[str] = frozenset()
     left: dict[str, str] = {}
+    notes: dict[str, str] = {}
 
 
 class Keys:

@@ -66,10 +66,12 @@ class Lane:
         self._told: dict[str, int] = {}  # cases refused by themselves, in a process that had so many modules
         self._left: dict[str, bool] = {}  # by id, whether only another model or compiler may change that
         self._keys_of: dict[str, str] = {}
+        self._notes: dict[str, str] = {}  # by id, what a batch has found out, in this run or an earlier one
 
     def plan(self, cases: Sequence[Case], source: Callable[[Case], str], limits: Callable[[Case], Limits]) -> Plan:
         """What becomes of each case."""
         candidates, rest, refused = self._candidates(cases, source)
+        self._notes = {each.id: self._alone.notes[each.id] for each in rest if each.id in self._alone.notes}
         hopeful = [each.member for each in candidates if each.member.case.expectation is None]
         expected = [each.member for each in candidates if each.member.case.expectation is not None]
         refusals = [each.case.id for each in expected if eligible.refusal_is_expected(each.case)]
@@ -116,7 +118,13 @@ class Lane:
         return case.id in self._doubted and isinstance(self._doubted[case.id][1], Failed)
 
     def settled(self, record: Record) -> Record:
-        """The record of a case that ended by itself; of a drawn one, with how the two runs agree."""
+        """The record of a case that ended by itself, with what a batch has told of it."""
+        record = self._agreed(record)
+        note = self._notes.get(record.case) if record.outcome is not Outcome.INFRA else None
+        return msgspec.structs.replace(record, notes=(*record.notes, note)) if note else record
+
+    def _agreed(self, record: Record) -> Record:
+        """Of a drawn case, the record with how the two runs agree."""
         told = self._told.pop(record.case, 0)
         if told and record.outcome is Outcome.FAIL:
             return msgspec.structs.replace(record, together=Together(modules=told))
@@ -144,6 +152,7 @@ class Lane:
         One that names all of them tells nothing of any.
         """
         self._left.update({case: not each.passing and len(left) < members for case, each in left.items()})
+        self._notes.update({case: each.note for case, each in left.items() if each.note})
 
     def close(self, records: Iterable[Record]) -> None:
         """Remember for the next run which cases to run alone at once: what did not pass, and what a batch named.
@@ -162,7 +171,8 @@ class Lane:
                 left[record.case] = key
             elif record.case in self._left or record.outcome in _FAILED:
                 failed.add(eligible.mark(record.case, expected=record.expectation is not None))
-        alone = Alone(failed=frozenset(failed), left=left)
+        notes = {case: note for case, note in (self._alone.notes | self._notes).items() if case in left}
+        alone = Alone(failed=frozenset(failed), left=left, notes=notes)
         if alone != self._alone:
             self._known.remember_alone(self._name, alone)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -125,6 +126,25 @@ class Running:
             found = some.companions()
             self._companies |= {one.number: (some.function, found) for one in some.ones.values()}
 
+    def reads_behind(self, one: One, some: Company | None) -> bool:
+        """Whether a member's outputs depend on what lies behind inputs, where that can be told in no time.
+
+        ``some`` are those that it is called with. Raises what the runtime raises.
+        """
+        from runner.fast.behind import LONG, reads_behind  # noqa: PLC0415 - the runtime, which is loaded by now
+
+        if not self._inside or one.seconds.get(Stage.COMPILED_INFERENCE, LONG) >= LONG:
+            return False
+
+        def outputs(behind: int) -> tuple[Array, ...]:
+            call = functools.partial(self._call, behind=behind)
+            if some is not None:
+                return some.outputs(call, one)
+            compiled, entry = present(one.work.compiled, "compiled module"), present(one.work.imported, "module").entry
+            return call(compiled, entry.name, present(one.work.inputs, "inputs"), entry.results)
+
+        return reads_behind(outputs)
+
     def keep(self, one: One) -> None:
         """Keep a member's module, and where its entry point lies in it, for later runs."""
         one.work.compiler_flags = self.flags
@@ -160,9 +180,14 @@ class Running:
         work.outputs = self._call(compiled, entry.name, present(work.inputs, "inputs"), entry.results)
 
     def _call(
-        self, compiled: pathlib.Path, function: str, inputs: tuple[Array, ...], results: tuple[str, ...]
+        self,
+        compiled: pathlib.Path,
+        function: str,
+        inputs: tuple[Array, ...],
+        results: tuple[str, ...],
+        behind: int | None = None,
     ) -> tuple[Array, ...]:
-        from runner.fast.session import Session  # noqa: PLC0415 - the runtime, and only where something is run
+        from runner.fast.session import BEHIND, Session  # noqa: PLC0415 - the runtime, and only where something is run
 
         if self._session is None:
             self._session = Session(self._job.target.device)
@@ -170,7 +195,7 @@ class Running:
             kept = self._known is not None and compiled.is_relative_to(pathlib.Path(self._known.folder))
             self._session.load(self._known.read(compiled) if self._known and kept else compiled.read_bytes())
             self._loaded = compiled
-        return self._session.call(function, inputs, results)
+        return self._session.call(function, inputs, results, BEHIND if behind is None else behind)
 
     def _run_module(self, work: Work) -> None:
         """Inference by the native tool, on the one module that all share."""

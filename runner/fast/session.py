@@ -39,6 +39,9 @@ _TYPES: tuple[tuple[Any, str], ...] = (
     (_H.FLOAT_8_E8M0_FNU, "float8_e8m0fnu"),
     (_H.INT_4, "int4"),
 )
+#: What lies behind an input unless something else is wanted: NaN in every type of floating point, else -1.
+BEHIND = 0xFF
+_LEAST_BEHIND, _MOST_BEHIND = 4096, 2**20  # bytes; as many as the input has, but for these
 _HOST_VISIBLE, _MAPPABLE = int(rt.MemoryType.HOST_VISIBLE), int(rt.BufferUsage.MAPPING_SCOPED)
 _TO_NUMPY: dict[int, ElementType] = {int(each): ELEMENT_TYPES[name] for each, name in _TYPES}
 _TO_IREE: dict[str, Any] = {ELEMENT_TYPES[name].iree: each for each, name in reversed(_TYPES)}  # the first stays
@@ -58,9 +61,12 @@ class Session:
         loaded = rt.VmModule.copy_buffer(self._instance, module)
         self._loaded = loaded, rt.VmContext(self._instance, [self._hal, loaded])
 
-    def call(self, function: str, inputs: tuple[Array, ...], results: tuple[str, ...]) -> tuple[Array, ...]:
+    def call(
+        self, function: str, inputs: tuple[Array, ...], results: tuple[str, ...], behind: int = BEHIND
+    ) -> tuple[Array, ...]:
         """Call a function of the loaded module; ``results`` are the declared MLIR element types.
 
+        The memory behind each input is filled with the byte ``behind``: what reads there reads the same every time.
         The arrays are copies, and have the types that the module really gave. Raises what the runtime raises, and
         ValueError for a value that is no tensor of a known type.
         """
@@ -69,7 +75,7 @@ class Session:
         module, context = self._loaded
         given = rt.VmVariantList(len(inputs))
         for each in inputs:
-            given.push_ref(self._view(each))
+            given.push_ref(self._view(each, behind))
         taken = rt.VmVariantList(max(1, len(results)))
         context.invoke(module.lookup_function(function), given, taken)
         if taken.size != len(results):
@@ -94,25 +100,26 @@ class Session:
         rt.HalFence.create_at(copied, 1).wait()
         return bytes(staging.map())
 
-    def _view(self, array: Array) -> Any:
+    def _view(self, array: Array, behind: int) -> Any:
         kind = element_type(array)
         if kind.iree not in _TO_IREE or kind.packed:
             raise ValueError(f"an input of {kind.name} is not made in this process")
-        return self._device.allocator.allocate_buffer_copy(
+        buffer = self._device.allocator.allocate_buffer_copy(
             memory_type=rt.MemoryType.DEVICE_LOCAL,
             allowed_usage=rt.BufferUsage.DEFAULT | rt.BufferUsage.MAPPING,
             device=self._device,
-            buffer=_plain(array),
-            element_type=_TO_IREE[kind.iree],
+            buffer=_with_more(array, behind),
         )
+        return rt.HalBufferView(buffer, array.shape, int(_TO_IREE[kind.iree]))
 
 
-def _plain(array: Array) -> Array:
-    """The array in a type of its width that every buffer can be made of."""
-    contiguous = np.array(array, order="C")
-    if contiguous.dtype.kind in "biufc":
-        return contiguous
-    return contiguous.view(np.dtype(f"u{contiguous.dtype.itemsize}"))
+def _with_more(array: Array, behind: int) -> Array:
+    """The array's bytes in C order, and as many more of the byte ``behind``, within bounds."""
+    size = array.nbytes
+    filled = np.empty(size + min(max(size, _LEAST_BEHIND), _MOST_BEHIND), dtype=np.uint8)
+    filled[:size] = np.frombuffer(array.tobytes(), dtype=np.uint8)
+    filled[size:] = behind
+    return filled
 
 
 def _array(view: Any, content: Callable[[Any], bytes], declared: str) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import pathlib
 import time
@@ -20,7 +21,7 @@ from runner.lastword import last_word, notes_of
 from runner.protocol import Batch, Event, Failed, Finished, Job, Left, Member, Passed, StageStarted
 from runner.stages.plan import stages_of
 from runner.work import Blame, present
-from schemas.record import ErrorInfo, StageResult
+from schemas.record import READS_BEHIND, ErrorInfo, StageResult
 from schemas.words import MODULES_COMPILED, MODULES_FROM_CACHE, Stage, StageStatus
 
 if TYPE_CHECKING:
@@ -155,25 +156,33 @@ def _run_together(running: Running, some: Company, emit: Emit) -> list[One]:
             emit(Left(member=one.number, why=f"together: {type(error).__name__}: {error}"[:200], passing=True))
         return []
     for one in ready:
-        _go_on(running, one, emit)
+        _go_on(running, one, emit, some)
     return []
 
 
-def _go_on(running: Running, one: One, emit: Emit) -> None:
-    _attempt(one, emit, functools.partial(_finish, running, one, emit))
+def _go_on(running: Running, one: One, emit: Emit, some: Company | None = None) -> None:
+    _attempt(one, emit, functools.partial(_finish, running, one, emit), functools.partial(_note, running, one, some))
 
 
-def _attempt(one: One, emit: Emit, step: Callable[[], None]) -> bool:
+def _attempt(one: One, emit: Emit, step: Callable[[], None], note: Callable[[Exception], str] | None = None) -> bool:
     try:
         step()
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the case's own process will say it in its own words
         traceback.print_exc()
-        why = f"{type(error).__name__}: {error}"[:200]
-        emit(Left(member=one.number, why=why, passing=isinstance(error, OSError)))
+        why, passing = f"{type(error).__name__}: {error}"[:200], isinstance(error, OSError)
+        emit(Left(member=one.number, why=why, passing=passing, note=note(error) if note is not None else ""))
         return False
     return True
+
+
+def _note(running: Running, one: One, some: Company | None, error: Exception) -> str:
+    """What is to be told of a member whose outputs differ, beside its own verdict."""
+    if isinstance(error, StageFailure) and Stage.COMPARISON in one.seconds:
+        with contextlib.suppress(ValueError, RuntimeError, OSError, LookupError):  # what cannot be called again
+            return READS_BEHIND if running.reads_behind(one, some) else ""
+    return ""
 
 
 def _expect(running: Running, ones: list[One], emit: Emit) -> None:

@@ -98,11 +98,11 @@ def _in_inference(fault: Callable[[], None]) -> None:
     """In the second call of a process: the first is of eight cases."""
     plain, calls = session.Session.call, [0]
 
-    def called(self: Any, function: str, inputs: tuple[Array, ...], results: tuple[str, ...]) -> tuple[Array, ...]:
+    def called(self: Any, *given: Any) -> tuple[Array, ...]:
         calls[0] += 1
         if calls[0] == 2:
             fault()
-        return plain(self, function, inputs, results)
+        return plain(self, *given)
 
     session.Session.call = called  # type: ignore[method-assign]
 
@@ -111,10 +111,10 @@ def _in_company(fault: Callable[[], None]) -> None:
     """In every call of several cases."""
     plain = session.Session.call
 
-    def called(self: Any, function: str, inputs: tuple[Array, ...], results: tuple[str, ...]) -> tuple[Array, ...]:
-        if len(results) > 1:
+    def called(self: Any, *given: Any) -> tuple[Array, ...]:
+        if len(given[2]) > 1:  # results
             fault()
-        return plain(self, function, inputs, results)
+        return plain(self, *given)
 
     session.Session.call = called  # type: ignore[method-assign]
 
@@ -234,8 +234,8 @@ def wrong() -> None:
     """Compute something else from now on."""
     plain = session.Session.call
 
-    def called(self: Any, function: str, inputs: tuple[Array, ...], results: tuple[str, ...]) -> tuple[Array, ...]:
-        return tuple(each + 1 for each in plain(self, function, inputs, results))
+    def called(self: Any, *given: Any) -> tuple[Array, ...]:
+        return tuple(each + 1 for each in plain(self, *given))
 
     session.Session.call = called  # type: ignore[method-assign]
 
