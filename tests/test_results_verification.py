@@ -13,6 +13,7 @@ import pytest
 from results.shard import shard_view, write_shard
 from results.view import View
 from results.writers import junit, markdown
+from schemas.record import READS_BEHIND
 from schemas.words import Outcome
 from tests.results_support.build import key, record, shard_results
 from tests.results_support.verified import ISSUE, verified
@@ -95,6 +96,17 @@ def test_passes_with_disabled_checks_are_counted_apart(tmp_path: Path) -> None:
     write_shard(tmp_path, shard_results(RECORDS), None)
     loaded = msgspec.json.decode((tmp_path / "results.json").read_bytes())
     assert loaded["unchecked"] == {"passed": 2, "would_fail": 1}
+
+
+def test_the_summary_names_cases_that_read_behind_their_inputs_whatever_their_outcome() -> None:
+    passes, fails = (
+        msgspec.structs.replace(each, notes=("inputs: random", READS_BEHIND)) for each in (RECORDS[1], FAILED)
+    )
+    text = markdown.render(shard_view(shard_results([passes, fails, RECORDS[3]]), None))
+    assert "Reading memory behind inputs (2)" in _headings(text)
+    assert f"- PASS `{passes.case}`\n" in text
+    assert f"- FAIL `{fails.case}`\n" in text
+    assert not any(each.startswith("Reading") for each in _headings(markdown.render(view())))
 
 
 def test_the_summary_shows_checks_tokens_and_the_lowest_correlations() -> None:
