@@ -93,13 +93,14 @@ def _ending(outcome: Outcome) -> list[str]:
         again, differed = sum(bool(each.again) for each in joined), sum(each.again == DIFFERED for each in joined)
         how = f"{differed} did not agree" if differed else "all agreed"
         lines.append(f"  {again} of {len(joined)} joined verdicts were judged again alone, {how}")
-    behind = sum(READS_BEHIND in record.notes for record in outcome.records)
-    if behind:
-        lines.append(f"  the compiled code of {behind} reads memory behind its inputs: summary.md names them")
     if outcome.unrepeated and outcome.stop is Stop.DONE:
         lines.append(
             f"  {outcome.unrepeated} of them could not be run a second time: no time, no room or no device left"
         )
+    behind = sum(READS_BEHIND in record.notes for record in outcome.records)
+    if behind:
+        cases = "1 case" if behind == 1 else f"{behind} cases"
+        lines.append(f"  the compiled code of {cases} reads memory behind inputs: summary.md names them")
     if outcome.stop is Stop.SHARD_DEADLINE:
         lines.append(
             f"  the shard's own deadline of {clock(batch.target.shard_timeout)} ended it; --resume goes on from here"

@@ -13,7 +13,7 @@ import pytest
 
 from runner.options import parse
 from runner.select import select
-from schemas.record import CaseRecord, JournalLine, Record
+from schemas.record import READS_BEHIND, CaseRecord, JournalLine, Record
 from schemas.words import Outcome
 from suites import workspace
 from tests.runner_support.build import ROOT
@@ -53,7 +53,17 @@ def records(folder: pathlib.Path, engine: str, keys: list[str]) -> dict[str, Rec
 def told(record: Record) -> Record:
     """A record without times, memory, logs and bundles, and without the figures of a module that was its own."""
     stages = tuple(msgspec.structs.replace(each, seconds=0, peak_rss_bytes=None, log=None) for each in record.stages)
+    notes = tuple(each for each in record.notes if each != READS_BEHIND)  # found in a batch only
     error = record.error and msgspec.structs.replace(record.error, excerpt="")  # addresses, temporary files
     return msgspec.structs.replace(
-        record, error=error, stages=stages, seconds=0, started="", metrics={}, together=None, bundle="", reproduce=""
+        record,
+        error=error,
+        stages=stages,
+        notes=notes,
+        seconds=0,
+        started="",
+        metrics={},
+        together=None,
+        bundle="",
+        reproduce="",
     )

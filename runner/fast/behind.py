@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
 from runner.fast.session import BEHIND
 from runner.tensors import Array
 
-#: Seconds: who takes longer is not called again.
-LONG = 1.0
+#: Seconds: a call that takes longer is not made again.
+LONGEST = 1.0
 _OTHER = 0
 
+Outputs = tuple[Array, ...]
 
-def reads_behind(call: Callable[[int], tuple[Array, ...]]) -> bool:
-    """Whether it is what lies behind the inputs that makes the outputs.
 
-    ``call`` gives them for a byte that this memory is filled with; it is called three times, so that outputs which
-    differ every time are nobody's evidence. Raises what it raises.
+def reading_behind(call: Callable[[int], tuple[Outputs, ...]]) -> tuple[bool, ...]:
+    """Of each of those that are called at once, whether it is what lies behind the inputs that makes its outputs.
+
+    ``call`` gives the outputs of each for a byte that this memory is filled with. It is called four times, with two
+    bytes in turn: each has to make the same to the bit both times, and the two not the same. Raises what it raises.
     """
-    first, again, other = (_bits(call(each)) for each in (BEHIND, BEHIND, _OTHER))
-    return first == again and first != other
+    first, second, third, fourth = (_digests(call(each)) for each in (BEHIND, _OTHER, BEHIND, _OTHER))
+    return tuple(a == c and b == d and a != b for a, b, c, d in zip(first, second, third, fourth, strict=True))
 
 
-def _bits(arrays: tuple[Array, ...]) -> tuple[bytes, ...]:
-    return tuple(each.tobytes() for each in arrays)
+def _digests(outputs: tuple[Outputs, ...]) -> list[bytes]:
+    return [hashlib.sha256(b"".join(array.tobytes() for array in each)).digest() for each in outputs]

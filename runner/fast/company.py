@@ -38,6 +38,7 @@ class Company:
     ones: dict[str, One]
     guests: dict[str, Companion] = field(default_factory=dict)  # the others
     stored: pathlib.Path | None = None  # the arguments of all
+    seconds: float = 0.0  # of the call
 
     def call(self, call: Call) -> tuple[Array, ...]:
         """Give each that is there its outputs and its share of the time; the inputs of all.
@@ -48,16 +49,18 @@ class Company:
         given = self._given()
         begun = time.perf_counter()
         outputs = self._outputs(call, given)
-        share = (time.perf_counter() - begun) / len(self.order)
+        self.seconds = time.perf_counter() - begun
+        share = self.seconds / len(self.order)
         for key, one in self.ones.items():
             one.work.outputs = outputs[key]
             one.seconds[Stage.COMPILED_INFERENCE] = share
         return given
 
-    def outputs(self, call: Call, one: One) -> tuple[Array, ...]:
-        """What one has when all are called again; raises as ``call``, and keeps nothing."""
-        (key,) = (key for key, each in self.ones.items() if each is one)
-        return self._outputs(call, self._given())[key]
+    def outputs(self, call: Call, ones: Sequence[One]) -> tuple[tuple[Array, ...], ...]:
+        """What each of some has when all are called again; raises as ``call``, and keeps nothing."""
+        found = self._outputs(call, self._given())
+        keys = {one.number: key for key, one in self.ones.items()}
+        return tuple(found[keys[one.number]] for one in ones)
 
     def _given(self) -> tuple[Array, ...]:
         return tuple(array for each in self._inputs() for array in each)

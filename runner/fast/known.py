@@ -68,16 +68,23 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="
         return Failed(member=member, stages=self.stages, error=self.error, last_word=last_word)
 
 
+class Noted(msgspec.Struct, frozen=True, kw_only=True):
+    """What a batch has found out of a case, and under which key of model and compiler."""
+
+    key: str
+    note: str
+
+
 class Alone(msgspec.Struct, frozen=True, kw_only=True):
     """What the next run need not try with others: the marks of cases that fail, and by id, under which key, others.
 
     The others passed only alone when they were last tried. They are tried again with another compiler or model.
-    ``notes`` are what was found out of those, by id.
+    ``notes``: by id, what the records of either shall say as long as they go alone.
     """
 
     failed: frozenset[str] = frozenset()
     left: dict[str, str] = {}
-    notes: dict[str, str] = {}
+    notes: dict[str, Noted] = {}
 
 
 class Keys:

@@ -13,7 +13,7 @@ import msgspec
 from runner.backends import compile_flags
 from runner.fast import eligible, sample
 from runner.fast.forming import Candidate, batches, turn
-from runner.fast.known import Alone, Keys, Known, Refusal, keys_for
+from runner.fast.known import Alone, Keys, Known, Noted, Refusal, keys_for
 from runner.protocol import Batch, Caching, Ending, Event, Failed, Left, Member, Passed, StageEnded, StageStarted
 from runner.running import Limits, RunningCase
 from runner.schedule import Planned
@@ -66,12 +66,12 @@ class Lane:
         self._told: dict[str, int] = {}  # cases refused by themselves, in a process that had so many modules
         self._left: dict[str, bool] = {}  # by id, whether only another model or compiler may change that
         self._keys_of: dict[str, str] = {}
-        self._notes: dict[str, str] = {}  # by id, what a batch has found out, in this run or an earlier one
+        self._notes: dict[str, Noted] = {}  # by id, what a batch has found out, in this run or an earlier one
 
     def plan(self, cases: Sequence[Case], source: Callable[[Case], str], limits: Callable[[Case], Limits]) -> Plan:
         """What becomes of each case."""
         candidates, rest, refused = self._candidates(cases, source)
-        self._notes = {each.id: self._alone.notes[each.id] for each in rest if each.id in self._alone.notes}
+        self._notes = {case.id: note for case in rest if (note := self._noted(case, source(case)))}
         hopeful = [each.member for each in candidates if each.member.case.expectation is None]
         expected = [each.member for each in candidates if each.member.case.expectation is not None]
         refusals = [each.case.id for each in expected if eligible.refusal_is_expected(each.case)]
@@ -120,8 +120,8 @@ class Lane:
     def settled(self, record: Record) -> Record:
         """The record of a case that ended by itself, with what a batch has told of it."""
         record = self._agreed(record)
-        note = self._notes.get(record.case) if record.outcome is not Outcome.INFRA else None
-        return msgspec.structs.replace(record, notes=(*record.notes, note)) if note else record
+        noted = self._notes.get(record.case) if record.outcome is not Outcome.INFRA else None
+        return msgspec.structs.replace(record, notes=(*record.notes, noted.note)) if noted else record
 
     def _agreed(self, record: Record) -> Record:
         """Of a drawn case, the record with how the two runs agree."""
@@ -152,7 +152,7 @@ class Lane:
         One that names all of them tells nothing of any.
         """
         self._left.update({case: not each.passing and len(left) < members for case, each in left.items()})
-        self._notes.update({case: each.note for case, each in left.items() if each.note})
+        self._notes |= {case: Noted(key=self._key(case), note=each.note) for case, each in left.items() if each.note}
 
     def close(self, records: Iterable[Record]) -> None:
         """Remember for the next run which cases to run alone at once: what did not pass, and what a batch named.
@@ -162,16 +162,17 @@ class Lane:
         """
         if self._known is None:
             return
-        failed, left = set(self._alone.failed), dict(self._alone.left)
+        failed, left, notes = set(self._alone.failed), dict(self._alone.left), dict(self._alone.notes)
         for record in records:
+            notes.pop(record.case, None)
             if record.outcome in _GOOD or record.outcome in _FAILED:  # declared or not: that may have changed since
                 failed -= {eligible.mark(record.case, expected=each) for each in (False, True)}
-            key = self._keys_of.get(record.case, "")
+            key = self._keys_of.get(record.case, "")  # of what was compiled here
             if self._left.get(record.case) and record.outcome in _GOOD and key:
                 left[record.case] = key
             elif record.case in self._left or record.outcome in _FAILED:
                 failed.add(eligible.mark(record.case, expected=record.expectation is not None))
-        notes = {case: note for case, note in (self._alone.notes | self._notes).items() if case in left}
+        notes |= {case: noted for case, noted in self._notes.items() if noted.key}
         alone = Alone(failed=frozenset(failed), left=left, notes=notes)
         if alone != self._alone:
             self._known.remember_alone(self._name, alone)
@@ -209,6 +210,19 @@ class Lane:
                 self._keys_of[case.id] = member.key
                 found.append(Candidate(member=member, family=family, seconds=self._seconds(case)))
         return found, rest, refused
+
+    def _noted(self, case: Case, source: str) -> Noted | None:
+        """What an earlier run has found out of a case that goes alone, if model and compiler are the same."""
+        noted = self._alone.notes.get(case.id)
+        if noted is not None and case.id not in self._keys_of:
+            model = eligible.model_file(source)
+            keys = self._keys(case, model) if model is not None else None
+            self._keys_of[case.id] = keys.of(model) if keys is not None and model is not None else ""
+        return noted if noted is not None and self._key(case.id) == noted.key else None
+
+    def _key(self, case: str) -> str:
+        """The key of a case that may be noted; empty where there is none."""
+        return self._keys_of.get(case, "")
 
     def _keys(self, case: Case, model: pathlib.Path) -> Keys | None:
         if self._known is None or self._caching is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import pathlib
@@ -23,6 +24,7 @@ from runner.store import default_store
 from schemas.case import Case
 from schemas.partial import Half
 from schemas.target import Target
+from suites.digest import sha256_of
 
 __all__ = ["DeviceLane", "Lane", "lane_for", "with_jobs"]
 
@@ -51,6 +53,13 @@ class DeviceLane(Lane):
     def _anew(self, hopeful: Sequence[Member]) -> int:
         return len(hopeful)
 
+    def _key(self, case: str) -> str:
+        """The digest of the compiled module."""
+        bundle = self._bundles.get(case)
+        with contextlib.suppress(OSError):
+            return sha256_of(_compiled(bundle)) if bundle is not None else ""
+        return ""
+
     def _candidates(
         self, cases: Sequence[Case], source: Callable[[Case], str]
     ) -> tuple[list[Candidate], list[Case], list[tuple[Case, Failed]]]:
@@ -61,7 +70,7 @@ class DeviceLane(Lane):
             if resumption is None or not eligible.resumable(case, resumption.run, self._alone.failed):
                 rest.append(case)
                 continue
-            compiled = pathlib.Path(resumption.folder) / ARTEFACTS / "module.vmfb"
+            compiled = _compiled(resumption)
             if not eligible.is_small(compiled):
                 rest.append(case)
                 continue
@@ -71,6 +80,10 @@ class DeviceLane(Lane):
             family = eligible.family(case)
             found.append(Candidate(member=member, family=family, seconds=resumption.seconds, order=order))
         return found, rest, []
+
+
+def _compiled(resumption: Resumption) -> pathlib.Path:
+    return pathlib.Path(resumption.folder) / ARTEFACTS / "module.vmfb"
 
 
 def lane_for(

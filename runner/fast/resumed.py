@@ -5,7 +5,6 @@ A native process for each would start the driver each time, which for small modu
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 import pathlib
@@ -22,7 +21,7 @@ from runner.lastword import last_word
 from runner.protocol import Event, Finished, Job, Left, Passed, StageStarted
 from runner.spinners import Spinners
 from runner.tensors import Array
-from runner.work import Work, present
+from runner.work import EntryPoint, Work, present
 from schemas.record import READS_BEHIND, StageResult
 from schemas.words import Stage, StageStatus
 
@@ -39,6 +38,7 @@ def run_resumed(file: pathlib.Path, log: pathlib.Path, emit: Callable[[Event], N
     passed.
     """
     device, jobs = _Device(log), msgspec.json.decode(file.read_bytes(), type=tuple[Job, ...])
+    left: dict[int, Left] = {}
     for number, job in enumerate(jobs):
         emit(StageStarted(stage=Stage.COMPILED_INFERENCE))
         try:
@@ -47,8 +47,26 @@ def run_resumed(file: pathlib.Path, log: pathlib.Path, emit: Callable[[Event], N
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the case's own process will say it in its own words
             traceback.print_exc()
-            emit(Left(member=number, why=f"{type(error).__name__}: {error}"[:200], note=device.note(error)))
+            left[number] = Left(member=number, why=f"{type(error).__name__}: {error}"[:200])
+            emit(left[number])
+    for number, call in device.doubted.items():  # last: what goes wrong here costs no other what it has
+        emit(StageStarted(stage=Stage.COMPILED_INFERENCE))
+        if _reads_behind(call):
+            emit(msgspec.structs.replace(left[number], note=READS_BEHIND))
     emit(Finished())
+
+
+def _reads_behind(call: Callable[[int], tuple[Array, ...]]) -> bool:
+    from runner.fast.behind import reading_behind  # noqa: PLC0415 - the runtime, which is loaded by now
+
+    try:
+        (reads,) = reading_behind(lambda behind: (call(behind),))
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 - what cannot be called again has ended as it has
+        traceback.print_exc()
+        return False
+    return reads
 
 
 class _Device:
@@ -59,6 +77,7 @@ class _Device:
         self._session: Session | None = None
         self._spinners, self._calm = Spinners(), False
         self._again: Callable[[int], tuple[Array, ...]] | None = None
+        self.doubted: dict[int, Callable[[int], tuple[Array, ...]]] = {}  # whose outputs differ, and how to call them
 
     def passed(self, number: int, job: Job, modules: int) -> Passed:
         """What a process of the case's own would have said; raises what a stage raises."""
@@ -76,24 +95,23 @@ class _Device:
                 step = self._infer if stage is Stage.COMPILED_INFERENCE else steps.of(stage)
                 begun = time.perf_counter()
                 steps.work.stage_begun = time.monotonic()
-                step(steps.work)
+                self._step(number, stage, step, steps.work)
                 seconds = time.perf_counter() - begun
                 ended.append(StageResult(stage=stage, status=StageStatus.PASS, seconds=seconds))
         said = last_word(steps.work, steps.notes())
         return Passed(member=number, modules=modules, stages=tuple(ended), last_word=said)
 
-    def note(self, error: Exception) -> str:
-        """What is to be told of a case whose outputs differ, beside its own verdict."""
-        from runner.fast.behind import reads_behind  # noqa: PLC0415 - the runtime, which is loaded by now
-
-        if isinstance(error, StageFailure) and self._again is not None:
-            with contextlib.suppress(ValueError, RuntimeError):  # what cannot be called again
-                return READS_BEHIND if reads_behind(self._again) else ""
-        return ""
+    def _step(self, number: int, stage: Stage, step: Callable[[Work], None], work: Work) -> None:
+        try:
+            step(work)
+        except StageFailure:
+            if stage is Stage.COMPARISON and self._again is not None:
+                self.doubted[number] = self._again
+            raise
 
     def _infer(self, work: Work) -> None:
-        from runner.fast.behind import LONG  # noqa: PLC0415 - the runtime, and only where something is run
-        from runner.fast.session import Session  # noqa: PLC0415 - likewise
+        from runner.fast.behind import LONGEST  # noqa: PLC0415 - the runtime, and only where something is run
+        from runner.fast.session import BEHIND, Session  # noqa: PLC0415 - likewise
 
         imported, compiled = present(work.imported, "imported module"), present(work.compiled, "compiled module")
         if imported.parameters is not None:
@@ -104,12 +122,17 @@ class _Device:
             self._session = Session(device)
         if not self._calm and device.startswith("vulkan"):
             self._calm = _calmed(self._spinners)
-        self._session.load(compiled.read_bytes())
-        entry, inputs = imported.entry, present(work.inputs, "inputs")
+        call = functools.partial(self._called, compiled, imported.entry, present(work.inputs, "inputs"))
         begun = time.perf_counter()
-        work.outputs = self._session.call(entry.name, inputs, entry.results)
-        if time.perf_counter() - begun < LONG:
-            self._again = functools.partial(self._session.call, entry.name, inputs, entry.results)
+        work.outputs = call(BEHIND)
+        self._again = call if time.perf_counter() - begun < LONGEST else None
+
+    def _called(
+        self, compiled: pathlib.Path, entry: EntryPoint, inputs: tuple[Array, ...], behind: int
+    ) -> tuple[Array, ...]:
+        session = present(self._session, "session")
+        session.load(compiled.read_bytes())
+        return session.call(entry.name, inputs, entry.results, behind)
 
 
 def _calmed(spinners: Spinners) -> bool:

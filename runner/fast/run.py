@@ -126,24 +126,28 @@ class Running:
             found = some.companions()
             self._companies |= {one.number: (some.function, found) for one in some.ones.values()}
 
-    def reads_behind(self, one: One, some: Company | None) -> bool:
-        """Whether a member's outputs depend on what lies behind inputs, where that can be told in no time.
+    def reading_behind(self, ones: Sequence[One], some: Company | None) -> tuple[bool, ...]:
+        """Of each member, whether its outputs depend on what lies behind inputs; no where its call takes long.
 
-        ``some`` are those that it is called with. Raises what the runtime raises.
+        ``some`` are those that all of them are called with; without it there is one. Raises what the runtime raises.
         """
-        from runner.fast.behind import LONG, reads_behind  # noqa: PLC0415 - the runtime, which is loaded by now
+        seconds = some.seconds if some is not None else ones[0].seconds[Stage.COMPILED_INFERENCE]
+        if not self._inside:
+            return (False,) * len(ones)
+        from runner.fast.behind import LONGEST, reading_behind  # noqa: PLC0415 - the runtime, which is loaded by now
 
-        if not self._inside or one.seconds.get(Stage.COMPILED_INFERENCE, LONG) >= LONG:
-            return False
+        if seconds >= LONGEST:
+            return (False,) * len(ones)
 
-        def outputs(behind: int) -> tuple[Array, ...]:
+        def outputs(behind: int) -> tuple[tuple[Array, ...], ...]:
             call = functools.partial(self._call, behind=behind)
             if some is not None:
-                return some.outputs(call, one)
-            compiled, entry = present(one.work.compiled, "compiled module"), present(one.work.imported, "module").entry
-            return call(compiled, entry.name, present(one.work.inputs, "inputs"), entry.results)
+                return some.outputs(call, ones)
+            work = ones[0].work
+            compiled, entry = present(work.compiled, "compiled module"), present(work.imported, "module").entry
+            return (call(compiled, entry.name, present(work.inputs, "inputs"), entry.results),)
 
-        return reads_behind(outputs)
+        return reading_behind(outputs)
 
     def keep(self, one: One) -> None:
         """Keep a member's module, and where its entry point lies in it, for later runs."""

@@ -39,7 +39,7 @@ _TYPES: tuple[tuple[Any, str], ...] = (
     (_H.FLOAT_8_E8M0_FNU, "float8_e8m0fnu"),
     (_H.INT_4, "int4"),
 )
-#: What lies behind an input unless something else is wanted: NaN in every type of floating point, else -1.
+#: What lies behind an input unless something else is wanted: NaN in types of floating point that have one so, else -1.
 BEHIND = 0xFF
 _LEAST_BEHIND, _MOST_BEHIND = 4096, 2**20  # bytes; as many as the input has, but for these
 _HOST_VISIBLE, _MAPPABLE = int(rt.MemoryType.HOST_VISIBLE), int(rt.BufferUsage.MAPPING_SCOPED)
@@ -73,9 +73,10 @@ class Session:
         if self._loaded is None:
             raise ValueError("no module is loaded")
         module, context = self._loaded
+        filled = [_filled(each, behind) for each in inputs]  # not freed before the call, which would find it as its own
         given = rt.VmVariantList(len(inputs))
-        for each in inputs:
-            given.push_ref(self._view(each, behind))
+        for each, memory in zip(inputs, filled, strict=True):
+            given.push_ref(self._view(each, memory))
         taken = rt.VmVariantList(max(1, len(results)))
         context.invoke(module.lookup_function(function), given, taken)
         if taken.size != len(results):
@@ -100,7 +101,7 @@ class Session:
         rt.HalFence.create_at(copied, 1).wait()
         return bytes(staging.map())
 
-    def _view(self, array: Array, behind: int) -> Any:
+    def _view(self, array: Array, memory: Array) -> Any:
         kind = element_type(array)
         if kind.iree not in _TO_IREE or kind.packed:
             raise ValueError(f"an input of {kind.name} is not made in this process")
@@ -108,16 +109,16 @@ class Session:
             memory_type=rt.MemoryType.DEVICE_LOCAL,
             allowed_usage=rt.BufferUsage.DEFAULT | rt.BufferUsage.MAPPING,
             device=self._device,
-            buffer=_with_more(array, behind),
+            buffer=memory,
         )
         return rt.HalBufferView(buffer, array.shape, int(_TO_IREE[kind.iree]))
 
 
-def _with_more(array: Array, behind: int) -> Array:
-    """The array's bytes in C order, and as many more of the byte ``behind``, within bounds."""
+def _filled(array: Array, behind: int) -> Array:
+    """The bytes of an array in C order, and as many more of the byte ``behind``, within bounds."""
     size = array.nbytes
     filled = np.empty(size + min(max(size, _LEAST_BEHIND), _MOST_BEHIND), dtype=np.uint8)
-    filled[:size] = np.frombuffer(array.tobytes(), dtype=np.uint8)
+    np.copyto(filled[:size].view(array.dtype).reshape(array.shape), array)
     filled[size:] = behind
     return filled
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import pathlib
 import time
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from runner.failures import StageFailure
+from runner.fast.doubts import Doubts
 from runner.fast.eligible import comparison_is_expected, is_joined, refusal_is_expected
 from runner.fast.expected import Expected
 from runner.fast.refused import failure_of
@@ -21,7 +21,7 @@ from runner.lastword import last_word, notes_of
 from runner.protocol import Batch, Event, Failed, Finished, Job, Left, Member, Passed, StageStarted
 from runner.stages.plan import stages_of
 from runner.work import Blame, present
-from schemas.record import READS_BEHIND, ErrorInfo, StageResult
+from schemas.record import ErrorInfo, StageResult
 from schemas.words import MODULES_COMPILED, MODULES_FROM_CACHE, Stage, StageStatus
 
 if TYPE_CHECKING:
@@ -68,12 +68,14 @@ def run_batch(job: Job, batch: Batch, emit: Emit) -> None:
     cold = _import_all(running, [each for each in together if not each.member.compiled], emit)
     companies = _compile(running, cold, emit)
     companies += running.known([each for each in together if each.together and each.member.compiled])
-    apart = [one for some in companies for one in _run_together(running, some, emit)]
+    doubts = Doubts(running, emit)
+    apart = [one for some in companies for one in _run_together(running, some, emit, doubts)]
     _compile(running, apart, emit, apart=True)
     alone = [each for each in together if each.work.compiled is not None and not each.together]
     for one in sorted(alone, key=lambda each: str(each.work.compiled)):
         emit(StageStarted(stage=Stage.COMPILED_INFERENCE))
-        _go_on(running, one, emit)
+        _go_on(running, one, emit, doubts)
+    doubts.settle()
     for blame in (Blame.LOWERED, Blame.LATE):  # last: one that hangs costs no other what it has
         _refuse(running, [each for each in together if each.blame is blame], emit)
     emit(Finished())
@@ -138,7 +140,7 @@ def _judge(one: One, emit: Emit) -> None:
     emit(failed or Left(member=one.number, why=one.refused))
 
 
-def _run_together(running: Running, some: Company, emit: Emit) -> list[One]:
+def _run_together(running: Running, some: Company, emit: Emit, doubts: Doubts) -> list[One]:
     """Call a company at once, and go on with each; those to be compiled anew, apart, where that cannot be done."""
     emit(StageStarted(stage=Stage.COMPILED_INFERENCE))
     ready = [one for one in some.ones.values() if _attempt(one, emit, functools.partial(_before_call, running, one))]
@@ -153,36 +155,31 @@ def _run_together(running: Running, some: Company, emit: Emit) -> list[One]:
                 one.together, one.work.compiled = False, None
             return ready
         for one in ready:
-            emit(Left(member=one.number, why=f"together: {type(error).__name__}: {error}"[:200], passing=True))
+            emit(Left(member=one.number, why=f"together: {_why(error)}"[:200], passing=True))
         return []
     for one in ready:
-        _go_on(running, one, emit, some)
+        _go_on(running, one, emit, doubts, some)
     return []
 
 
-def _go_on(running: Running, one: One, emit: Emit, some: Company | None = None) -> None:
-    _attempt(one, emit, functools.partial(_finish, running, one, emit), functools.partial(_note, running, one, some))
+def _go_on(running: Running, one: One, emit: Emit, doubts: Doubts, some: Company | None = None) -> None:
+    _attempt(one, emit, functools.partial(_finish, running, one, emit, doubts, some))
 
 
-def _attempt(one: One, emit: Emit, step: Callable[[], None], note: Callable[[Exception], str] | None = None) -> bool:
+def _attempt(one: One, emit: Emit, step: Callable[[], None]) -> bool:
     try:
         step()
     except MemoryError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, the case's own process will say it in its own words
         traceback.print_exc()
-        why, passing = f"{type(error).__name__}: {error}"[:200], isinstance(error, OSError)
-        emit(Left(member=one.number, why=why, passing=passing, note=note(error) if note is not None else ""))
+        emit(Left(member=one.number, why=_why(error), passing=isinstance(error, OSError)))
         return False
     return True
 
 
-def _note(running: Running, one: One, some: Company | None, error: Exception) -> str:
-    """What is to be told of a member whose outputs differ, beside its own verdict."""
-    if isinstance(error, StageFailure) and Stage.COMPARISON in one.seconds:
-        with contextlib.suppress(ValueError, RuntimeError, OSError, LookupError):  # what cannot be called again
-            return READS_BEHIND if running.reads_behind(one, some) else ""
-    return ""
+def _why(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:200]
 
 
 def _expect(running: Running, ones: list[One], emit: Emit) -> None:
@@ -230,20 +227,23 @@ def _before_call(running: Running, one: One) -> None:
     _run_stages(running, one, one.stages[: one.stages.index(Stage.COMPILED_INFERENCE)])
 
 
-def _finish(running: Running, one: One, emit: Emit) -> None:
-    """The stages after the compilation: the member passes, or its outputs differ as is expected of them."""
-    case, said = one.member.case, _passed
+def _finish(running: Running, one: One, emit: Emit, doubts: Doubts, some: Company | None) -> None:
+    """The stages after the compilation: the member passes, or its outputs differ; that is settled later."""
+    case = one.member.case
     try:
         _run_stages(running, one, one.stages)
     except StageFailure as failure:
-        if not comparison_is_expected(case) or Stage.COMPARISON not in one.seconds:
+        if Stage.COMPARISON not in one.seconds:
             raise
-        said = functools.partial(_unequal, error=failure.error)
-    else:
-        if case.expectation is not None:
-            raise LookupError("it passes, and was not expected to")
+        if comparison_is_expected(case):
+            doubts.add(one, some, _why(failure), _unequal(one, failure.error))
+            return
+        doubts.add(one, some, _why(failure))
+        raise
+    if case.expectation is not None:
+        raise LookupError("it passes, and was not expected to")
     running.keep(one)
-    emit(said(one))
+    emit(_passed(one))
 
 
 def _run_stages(running: Running, one: One, stages: tuple[Stage, ...]) -> None:
@@ -267,7 +267,7 @@ def _passed(one: One) -> Event:
     return Passed(member=one.number, modules=one.modules, stages=_stages(one), last_word=_last_word(one))
 
 
-def _unequal(one: One, error: ErrorInfo) -> Event:
+def _unequal(one: One, error: ErrorInfo) -> Failed:
     *before, last = _stages(one)
     stages = (*before, msgspec.structs.replace(last, status=StageStatus.FAIL))
     return Failed(member=one.number, modules=one.modules, stages=stages, error=error, last_word=_last_word(one))
