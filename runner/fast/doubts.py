@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class _Doubt(NamedTuple):
     one: One
     why: str  # how its outputs differ
-    failed: Failed | None  # what is to be said where its code does not read there; None: it is left already
+    failed: Callable[[], Failed] | None  # what it is to say once it is kept, unless it reads there; None: it is left
 
 
 class Doubts:
@@ -30,7 +30,7 @@ class Doubts:
         self._emit = emit
         self._waiting: dict[int, tuple[Company | None, list[_Doubt]]] = {}
 
-    def add(self, one: One, some: Company | None, why: str, failed: Failed | None = None) -> None:
+    def add(self, one: One, some: Company | None, why: str, failed: Callable[[], Failed] | None = None) -> None:
         """A member, those that it is called with, how its outputs differ, and how it fails where that is expected."""
         key = id(some if some is not None else one)
         self._waiting.setdefault(key, (some, []))[1].append(_Doubt(one, why, failed))
@@ -45,7 +45,7 @@ class Doubts:
                     self._emit(Left(member=one.number, why=why, note=READS_BEHIND))
                 elif failed is not None:
                     self._running.keep(one)
-                    self._emit(failed)
+                    self._emit(failed())
 
     def _reading(self, ones: list[One], some: Company | None) -> set[int]:
         try:

@@ -236,7 +236,7 @@ def _finish(running: Running, one: One, emit: Emit, doubts: Doubts, some: Compan
         if Stage.COMPARISON not in one.seconds:
             raise
         if comparison_is_expected(case):
-            doubts.add(one, some, _why(failure), _unequal(one, failure.error))
+            doubts.add(one, some, _why(failure), functools.partial(_unequal, one, failure.error))
             return
         doubts.add(one, some, _why(failure))
         raise
